@@ -1,0 +1,165 @@
+"""The datum: one `Record` per thing that may become samples, from its source files to its place in the ledger.
+
+Invariants, which `curate verify` and the tests hold:
+- `key` is 32 hexadecimal digits, `record_key(source, upstream_id, content)`: stable when other data are added.
+- `status` is `ready` after prepare; the ledger turns it into exactly one of kept, dropped, duplicate, failed.
+- `group` is a pseudonym of the patient (or article, or video): records of one group never stand in two splits.
+- `files` names every source file that the record is made of, with its sha256.
+- Shapes are (z, y, x) for volumes and masks, (t, y, x[, c]) for video, (y, x[, c]) for images; `spacing_mm` has the
+  order of the spatial axes of `shape`; `affine` maps voxel indices (x, y, z) to RAS+ millimetres.
+- Nothing here holds a time, a host, an absolute path or a random number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["image", "volume", "video", "text"]
+Status = Literal["ready", "kept", "dropped", "duplicate", "failed"]
+Affine = tuple[tuple[float, float, float, float], ...]
+
+NO_KIND = ""  # a file that never became a record has no kind
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """One source file, or a part of one: `fragment` says which part (`line=12`, `code=A00`), and then `sha256` and
+    `size_bytes` are of that part."""
+
+    path: str  # relative to the source's root, POSIX separators
+    sha256: str
+    size_bytes: int
+    role: str = "data"  # data | mask | table | container
+    fragment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing known of a record, and where it is known from.
+
+    `name` is a closed vocabulary in `synth.facts` (modality, body_part, plane, label, ...); `about` narrows it (the
+    mask or structure it speaks of); `value` is text, numbers in plain decimal notation; `unit` is a pint unit or "".
+    `origin` is a header tag (`dicom:0008,0060`), a table column (`column:diagnosis`), a mask (`mask:spleen`), ...
+    """
+
+    name: str
+    value: str
+    origin: str
+    unit: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One media member: its name is the suffix after the sample key (`png`, `volume.npy.gz`, `mask-1.npy.gz`, `mp4`)."""
+
+    member: str
+    kind: Literal["image", "volume", "video", "mask"]
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: str
+    size_bytes: int
+    target: str = "canonical"
+    units: str = ""  # HU, scanner, display, label
+    spacing_mm: tuple[float, ...] | None = None
+    affine: Affine | None = None
+    times_s: tuple[float, ...] | None = None  # presentation time of every frame
+    window: tuple[float, float] | None = None  # VOI centre and width, for rendering to 8 bit
+    inverted: bool = False  # MONOCHROME1: low values are shown bright
+    label: str = ""  # what a mask marks
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done to a record, with its parameters: what `curate explain` tells in order."""
+
+    name: str
+    params: str  # canonical JSON
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    key: str
+    source: str
+    uri: str  # where an auditor finds it: source name and path inside its root
+    upstream_id: str
+    sha256: str  # of all its bytes: files in order
+    kind: str
+    group: str
+    licence: str
+    access: str
+    modality: str = ""
+    status: Status = "ready"
+    reason: str = ""
+    found: str = ""
+    remedy: str = ""
+    files: tuple[FileRef, ...] = ()
+    media: tuple[Media, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    text: str = ""
+    question: str = ""
+    answer: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+def record_key(source: str, upstream_id: str, content_sha256: str) -> str:
+    """32 hexadecimal digits from (source, upstream id, content digest); no dots, so it is a WebDataset key."""
+    text = "\x1f".join((source, upstream_id, content_sha256))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def content_sha256(files: tuple[FileRef, ...]) -> str:
+    """One digest over a record's files in order; of a single file it is that file's own sha256."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("".join(f.sha256 for f in files).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, NaN refused, non-ASCII kept. What is hashed is this."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """sha256 of `canonical_json(value)`, hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def to_json(value: Any) -> str:
+    """A dataclass of this module (or `manifests.sample`) as canonical JSON."""
+    return canonical_json(dataclasses.asdict(value))
+
+
+def _tuple_of_floats(value: Any) -> tuple[float, ...] | None:
+    return None if value is None else tuple(float(v) for v in value)
+
+
+def media_from(row: dict[str, Any]) -> Media:
+    """A `Media` from its JSON form."""
+    window = _tuple_of_floats(row["window"])
+    affine = row["affine"]
+    return Media(
+        **{
+            **row,
+            "shape": tuple(int(n) for n in row["shape"]),
+            "spacing_mm": _tuple_of_floats(row["spacing_mm"]),
+            "times_s": _tuple_of_floats(row["times_s"]),
+            "window": None if window is None else (window[0], window[1]),
+            "affine": None if affine is None else tuple(tuple(float(v) for v in line) for line in affine),
+        }
+    )
+
+
+def record_from_json(text: str) -> Record:
+    """The inverse of `to_json` for a `Record`."""
+    row = json.loads(text)
+    row["files"] = tuple(FileRef(**f) for f in row["files"])
+    row["media"] = tuple(media_from(m) for m in row["media"])
+    row["facts"] = tuple(Fact(**f) for f in row["facts"])
+    row["steps"] = tuple(Step(**s) for s in row["steps"])
+    return Record(**row)

@@ -1,0 +1,1 @@
+"""One upstream per file: its layout, its quirks, one pure row function."""

@@ -1,0 +1,1 @@
+"""Records from records: grounded question answering, teachers, proofs and verifiers."""
