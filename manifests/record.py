@@ -55,7 +55,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One media member: its name is the suffix after the sample key (`png`, `volume.npy.gz`, `mask-1.npy.gz`, `mp4`)."""
+    """One media member: its name is the suffix after the sample key (`png`, `volume.npy.gz`, `masks.npy.gz`, `mp4`).
+
+    Masks of one record share one label-map member: `value` is the voxel value that marks this mask there. A proof
+    addresses it as `masks.npy.gz#3` (`mask_address`) and sees it as 0 and 1.
+    """
 
     member: str
     kind: Literal["image", "volume", "video", "mask"]
@@ -71,6 +75,7 @@ class Media:
     window: tuple[float, float] | None = None  # VOI centre and width, for rendering to 8 bit
     inverted: bool = False  # MONOCHROME1: low values are shown bright
     label: str = ""  # what a mask marks
+    value: int = 0  # mask: its voxel value in the label map
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,11 @@ def content_sha256(files: tuple[FileRef, ...]) -> str:
     if len(files) == 1:
         return files[0].sha256
     return hashlib.sha256("".join(f.sha256 for f in files).encode()).hexdigest()
+
+
+def mask_address(media: Media) -> str:
+    """How a proof names one mask of a label map: `masks.npy.gz#3`."""
+    return f"{media.member}#{media.value}"
 
 
 def canonical_json(value: Any) -> str:

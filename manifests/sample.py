@@ -70,7 +70,7 @@ class Authorship:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What one record offers to one stage. `accepted` is False where a check failed: kept for the report, never packed."""
+    """What one record offers to one stage. Where a check failed `accepted` is False: it is reported, never packed."""
 
     key: str  # the record's
     stage: StageName

@@ -1,0 +1,360 @@
+"""Duplicates: which records say the same as another one, which one of them stays, and the evidence for it.
+
+**When two records are duplicates.** A record is its media together with what is said about them; kinds never mix.
+
+- image, volume, video: the media are equal (same source bytes, or same decoded pixels) **and** the texts are equal.
+  One radiograph with ten questions is ten records. Where exactly one of the two has no text, equal media suffice: the
+  silent one adds nothing. It is then a duplicate of a record with text, never the other way round, and it never joins
+  two records with different texts to each other.
+- text: the texts are equal (`curate.text.text_sha256`), or near: the Jaccard similarity of their shingle sets is at
+  least `near_duplicates.text`.
+
+**Who stays.** Near duplicates are clustered by single linkage (union-find); of a cluster one record stays, the one with
+the highest (priority, licence rank) and among equals the smallest key. The result depends on the set of sketches alone,
+not on their order.
+
+**Near duplicates** are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of
+Massive Datasets, chapter 3): candidates share a band, bands and rows are datasketch's choice for the threshold. A
+candidate pair is confirmed by the exact Jaccard similarity where the texts are at hand, else by the signatures'
+estimate, whose standard error is at most 1 / (2 sqrt(num_perm)): 0.044 at 128. Banding misses pairs close to the
+threshold by design: with the default weight at 0.8 (9 bands of 13) it proposes 40 % of pairs at 0.80, 93 % at 0.90,
+99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87 % at 0.80). Near media (`phash`) are not judged here.
+
+**What it holds per record**: the sketch (1.05 kB, of which the signature is 512 bytes) and, while it runs, up to 1.5 kB
+more: a second copy of each signature in one matrix and the hash table of one band at a time; never a text, except the
+shingles of the last 4,096 texts that were confirmed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from curate import text as texts_module
+from curate.split import Union
+from manifests.config import Config
+from manifests.errors import RecipeError, RecordError
+
+Method = Literal["bytes", "pixels", "text", "minhash"]
+Texts = Callable[[str], str]  # from a record's key to the text that its signature was made of
+PREFILTER_SIGMAS = 4.0  # a pair whose estimate lies this far below the threshold is not worth reading its texts
+TEXT_CACHE = 4096  # shingle sets kept while pairs are confirmed
+
+
+class NearDuplicates(Config):
+    """Thresholds of near duplication, as Jaccard similarities in 0..1; `text: null` switches it off.
+
+    `false_negative_weight` is the weight of a missed pair over a needless candidate when bands and rows are chosen.
+    """
+
+    text: float | None = Field(default=0.8, gt=0, le=1)
+    false_negative_weight: float = Field(default=0.5, ge=0.5, lt=1)
+
+
+class DedupConfig(Config):
+    """`exact`: equal bytes, pixels or texts; `near_duplicates`: similar texts."""
+
+    exact: bool = True
+    near_duplicates: NearDuplicates = NearDuplicates()
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What is compared of one record; a digest that is "" is unknown and equals nothing.
+
+    `priority` is the source's (higher stays), `licence_rank` is `manifests.card.licence_rank` (higher stays),
+    `pixel_sha256` covers all the media that make the record what it is, `text_sha256` all that it says.
+    """
+
+    key: str
+    source: str
+    kind: str
+    priority: int = 0
+    licence_rank: int = 0
+    group: str = ""
+    content_sha256: str = ""
+    pixel_sha256: str = ""
+    text_sha256: str = ""
+    minhash: NDArray[np.uint32] | None = field(default=None, compare=False)  # arrays have no truth value
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Why a record goes: `of` is the record that stays in its cluster, `matched` the member that it was compared with.
+
+    `score` is the similarity of the record and `matched` (1.0 for an exact match), `threshold` what was asked of it.
+    """
+
+    of: str
+    matched: str
+    method: Method
+    score: float
+    threshold: float
+
+
+# ---------------------------------------------------------------------------------------------------------- sketches
+def pixel_sha256(array: NDArray[Any]) -> str:
+    """sha256 over dtype, shape and values in C order: equal for equal decoded pixels, however encoded or laid out.
+
+    Byte order and memory layout do not count; dtype and shape do. Raises `RecordError("not_pixels")` for an array that
+    is not of booleans or numbers.
+    """
+    if array.dtype.kind not in "biufc":
+        raise RecordError("not_pixels", f"an array of {array.dtype}", "decode the media to numbers first")
+    little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    head = f"{little.dtype.str}{little.shape}".encode()
+    digest = hashlib.sha256(head)
+    digest.update(np.ascontiguousarray(little).data if little.size else b"")
+    return digest.hexdigest()
+
+
+def media_sha256(digests: Sequence[str]) -> str:
+    """One digest over the pixel digests of a record's media in their order; of one medium it is that medium's own."""
+    if len(digests) < 2:
+        return "".join(digests)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def phash(pixels: NDArray[np.uint8]) -> int:
+    """The 64-bit perceptual hash of `imagehash.phash`, the first bit highest; near images differ in few bits.
+
+    `pixels` is uint8, (y, x) or (y, x, 3). Raises `RecordError("not_an_image")` for anything else.
+    """
+    import imagehash
+    from PIL import Image
+
+    grey_or_rgb = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if pixels.dtype != np.uint8 or not grey_or_rgb or pixels.size == 0:
+        raise RecordError("not_an_image", f"{pixels.dtype} {pixels.shape}", "render to 8-bit grey or RGB first")
+    return int(str(imagehash.phash(Image.fromarray(np.ascontiguousarray(pixels)))), 16)
+
+
+def signature(stored: bytes) -> NDArray[np.uint32] | None:
+    """A signature from its stored form, little-endian uint32; None of b"", a record that was not signed."""
+    return np.frombuffer(stored, dtype="<u4").astype(np.uint32, copy=False) if stored else None
+
+
+# -------------------------------------------------------------------------------------------------------- the answer
+def find_duplicates(
+    sketches: Sequence[Sketch], config: DedupConfig, texts: Texts | None = None
+) -> dict[str, Duplicate]:
+    """The records that go, by key in sorted order, each with its evidence; every other record stays.
+
+    With `texts`, near duplicates are confirmed by exact Jaccard similarity. Raises `RecipeError` where a key stands
+    twice or signatures differ in length.
+    """
+    ranked = sorted(sketches, key=_rank)  # from here on a smaller index is a better record
+    _check(ranked)
+    found: dict[str, Duplicate] = {}
+    if config.exact:
+        found |= _media_duplicates([s for s in ranked if s.kind != "text"])
+    found |= _text_duplicates([s for s in ranked if s.kind == "text"], config, texts)
+    return dict(sorted(found.items()))
+
+
+def _rank(item: Sketch) -> tuple[int, int, str]:
+    return (-item.priority, -item.licence_rank, item.key)
+
+
+def _check(ranked: list[Sketch]) -> None:
+    if len({s.key for s in ranked}) != len(ranked):
+        raise RecipeError("two sketches have one key; a record is compared once")
+    sizes = sorted({len(s.minhash) for s in ranked if s.minhash is not None})
+    if len(sizes) > 1:
+        raise RecipeError(f"signatures of {sizes} values cannot be compared; prepare all sources with one version")
+
+
+# ------------------------------------------------------------------------------------------------------------- media
+def _media_duplicates(ranked: list[Sketch]) -> dict[str, Duplicate]:
+    """Equal media with equal texts; then the silent ones, which go to the best record that speaks."""
+    found: dict[str, Duplicate] = {}
+    for members in _classes(ranked, _media_tokens):
+        speaking = [s for s in members if s.text_sha256]
+        keepers: dict[str, Sketch] = {}
+        for item in speaking or members:
+            keeper = keepers.setdefault(item.text_sha256, item)
+            if keeper is not item:
+                found[item.key] = _media_evidence(item, keeper, members)
+        if speaking:
+            found |= {s.key: _media_evidence(s, speaking[0], members) for s in members if not s.text_sha256}
+    return found
+
+
+def same_media(sketches: Sequence[Sketch]) -> list[tuple[str, str]]:
+    """Links between records whose media are equal, whatever is said about them: what a split must keep together.
+
+    One radiograph with ten questions is ten records, none a duplicate, and all of them belong in one split. Each link
+    is (a record's key, the key of the best record with these media), in sorted order.
+    """
+    ranked = sorted((s for s in sketches if s.kind != "text"), key=_rank)
+    return sorted((item.key, members[0].key) for members in _classes(ranked, _media_tokens) for item in members[1:])
+
+
+def _media_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
+    return (item.kind, "bytes", item.content_sha256), (item.kind, "pixels", item.pixel_sha256)
+
+
+def _media_evidence(item: Sketch, keeper: Sketch, members: list[Sketch]) -> Duplicate:
+    """The keeper itself where their media match; else the best record through which they are known to be equal."""
+    for other in (keeper, *members):
+        if other is item:
+            continue
+        if item.content_sha256 and item.content_sha256 == other.content_sha256:
+            return Duplicate(keeper.key, other.key, "bytes", 1.0, 1.0)
+        if item.pixel_sha256 and item.pixel_sha256 == other.pixel_sha256:
+            return Duplicate(keeper.key, other.key, "pixels", 1.0, 1.0)
+    raise AssertionError("a class holds only records that share a digest with another one of it")
+
+
+def _classes(ranked: list[Sketch], tokens: Callable[[Sketch], tuple[tuple[str, ...], ...]]) -> Iterator[list[Sketch]]:
+    """Records joined by a shared token, best first within a class; a token whose last part is "" joins nothing."""
+    union = Union(len(ranked))
+    first: dict[tuple[str, ...], int] = {}
+    for index, item in enumerate(ranked):
+        for token in tokens(item):
+            if token[-1]:
+                union.join(first.setdefault(token, index), index)
+    yield from ([ranked[i] for i in members] for members in union.clusters())
+
+
+# -------------------------------------------------------------------------------------------------------------- text
+def _text_duplicates(ranked: list[Sketch], config: DedupConfig, texts: Texts | None) -> dict[str, Duplicate]:
+    """Equal texts go to the best of their class; the classes' best are then compared for nearness.
+
+    Where equal texts are not asked for (`exact: false`), they are near duplicates with similarity 1 like any other.
+    """
+    found: dict[str, Duplicate] = {}
+    best = ranked
+    if config.exact:
+        best = []
+        for members in _classes(ranked, _text_tokens):
+            keeper = members[0]
+            best.append(keeper)
+            for item in members[1:]:
+                same = item.content_sha256 and item.content_sha256 == keeper.content_sha256
+                found[item.key] = Duplicate(keeper.key, keeper.key, "bytes" if same else "text", 1.0, 1.0)
+    if config.near_duplicates.text is None:
+        return found
+    near = _near_duplicates(best, config.near_duplicates, texts)
+    moved = {key: _moved(duplicate, near) for key, duplicate in found.items()}
+    return moved | near
+
+
+def _text_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
+    """The text's digest; of a text without any word, the bytes."""
+    return (("t", item.text_sha256) if item.text_sha256 else ("b", item.content_sha256),)
+
+
+def _moved(duplicate: Duplicate, near: dict[str, Duplicate]) -> Duplicate:
+    """The same evidence, where the record that it was compared with goes itself: to the keeper of the cluster."""
+    of = near[duplicate.matched].of if duplicate.matched in near else duplicate.of
+    return Duplicate(of, duplicate.matched, duplicate.method, duplicate.score, duplicate.threshold)
+
+
+def _near_duplicates(ranked: list[Sketch], config: NearDuplicates, texts: Texts | None) -> dict[str, Duplicate]:
+    """Single-linkage clusters of texts whose similarity reaches the threshold."""
+    assert config.text is not None
+    signed = [s for s in ranked if s.minhash is not None and not texts_module.is_empty_signature(s.minhash)]
+    if not signed:
+        return {}
+    matrix = np.stack([s.minhash for s in signed if s.minhash is not None])
+    similarity = _Similarity(matrix, [s.key for s in signed], config.text, texts)
+    union = Union(len(signed))
+    edges: dict[int, tuple[float, int]] = {}  # record -> the best match that joined it to others
+    for bucket in _buckets(matrix, *bands(config.text, matrix.shape[1], config.false_negative_weight)):
+        for one, other, score in _confirmed(bucket, union, similarity):
+            for a, b in ((one, other), (other, one)):
+                edges[a] = max(edges.get(a, (-1.0, 0)), (score, -b))
+    found: dict[str, Duplicate] = {}
+    for keeper, *members in union.clusters():
+        for member in members:
+            direct = similarity.of(keeper, member)
+            score, matched = (direct, keeper) if direct is not None else (edges[member][0], -edges[member][1])
+            found[signed[member].key] = Duplicate(
+                signed[keeper].key, signed[matched].key, "minhash", score, config.text
+            )
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def bands(threshold: float, num_perm: int, false_negative_weight: float = 0.5) -> tuple[int, int]:
+    """(bands, rows) as `datasketch.MinHashLSH` chooses them for a threshold and a weight of misses over false alarms.
+
+    Near 1 it finds one band best and refuses it; the answer is then two bands of half the permutations each.
+    """
+    from datasketch import MinHashLSH
+
+    try:
+        lsh = MinHashLSH(threshold, num_perm, (1 - false_negative_weight, false_negative_weight))
+    except ValueError:
+        return 2, num_perm // 2
+    return int(lsh.b), int(lsh.r)
+
+
+def _buckets(matrix: NDArray[np.uint32], count: int, rows: int) -> Iterator[list[int]]:
+    """Band by band, the groups of two and more records whose signatures agree in the whole band, indices ascending."""
+    for band in range(count):
+        part = np.ascontiguousarray(matrix[:, band * rows : (band + 1) * rows])
+        table: defaultdict[bytes, list[int]] = defaultdict(list)
+        for index, row in enumerate(part):
+            table[row.tobytes()].append(index)
+        yield from (members for members in table.values() if len(members) > 1)
+
+
+def _confirmed(bucket: list[int], union: Union, similarity: _Similarity) -> Iterator[tuple[int, int, float]]:
+    """The pairs of a bucket that are near, those left out that are in one cluster already: they change no cluster."""
+    for place, one in enumerate(bucket[:-1]):
+        roots = {union.root(i) for i in bucket[place:]}
+        if len(roots) == 1:
+            return
+        own = union.root(one)
+        others = [i for i in bucket[place + 1 :] if union.root(i) != own]
+        for other, score in similarity.near(one, others):
+            union.join(one, other)
+            yield one, other, score
+
+
+class _Similarity:
+    """The similarity of two signed texts, exact where their texts are at hand."""
+
+    def __init__(self, matrix: NDArray[np.uint32], keys: list[str], threshold: float, texts: Texts | None) -> None:
+        self._matrix = matrix
+        self._threshold = threshold
+        self._shingles = None if texts is None else _shingle_reader(keys, texts)
+        spread = PREFILTER_SIGMAS * math.sqrt(threshold * (1 - threshold) / matrix.shape[1])
+        self._floor = threshold if texts is None else threshold - spread
+
+    def near(self, one: int, others: list[int]) -> Iterator[tuple[int, float]]:
+        """Those of `others` that reach the threshold, with their similarity to `one`."""
+        estimates = (self._matrix[others] == self._matrix[one]).mean(axis=1)
+        for other, estimate in zip(others, estimates.tolist(), strict=True):
+            if estimate >= self._floor:
+                score = estimate if self._shingles is None else _jaccard(self._shingles(one), self._shingles(other))
+                if score >= self._threshold:
+                    yield other, score
+
+    def of(self, one: int, other: int) -> float | None:
+        """The similarity of a pair that reaches the threshold, None of one that does not."""
+        return next((score for _, score in self.near(one, [other])), None)
+
+
+def _shingle_reader(keys: list[str], texts: Texts) -> Callable[[int], frozenset[bytes]]:
+    @functools.lru_cache(maxsize=TEXT_CACHE)
+    def read(index: int) -> frozenset[bytes]:
+        return frozenset(texts_module.shingles(texts(keys[index])))
+
+    return read
+
+
+def _jaccard(one: frozenset[bytes], other: frozenset[bytes]) -> float:
+    either = len(one | other)
+    return len(one & other) / either if either else 0.0

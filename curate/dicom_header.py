@@ -1,0 +1,318 @@
+"""DICOM headers: read with typed errors, looked up with checked values, and told apart: image, slice, cine, volume.
+
+Standards: DICOM PS3.3 (modules) and PS3.5 (encoding). Nothing here decodes pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+import pydicom
+from pydicom import uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+
+from curate.arrays import Window
+from curate.guard import MAX_BYTES, check_file, inflate, read_bytes, typed
+from manifests.errors import RecordError, Reject
+
+# pydicom quotes header values in its log messages, and a log must hold no identifier; errors come back typed instead.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
+InstanceKind = Literal["image", "cine", "slice", "volume", "unsupported"]
+
+_DERIVED = frozenset(
+    {
+        uid.SegmentationStorage,
+        uid.RTDoseStorage,
+        uid.ParametricMapStorage,
+        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation Storage
+    }
+)
+_TILES = frozenset({uid.VLWholeSlideMicroscopyImageStorage, "1.2.840.10008.5.1.4.1.1.77.1.9"})
+_VOLUMES = frozenset(
+    {
+        uid.EnhancedCTImageStorage,
+        uid.EnhancedMRImageStorage,
+        uid.EnhancedMRColorImageStorage,
+        uid.EnhancedPETImageStorage,
+        uid.EnhancedUSVolumeStorage,
+        uid.LegacyConvertedEnhancedCTImageStorage,
+        uid.LegacyConvertedEnhancedMRImageStorage,
+        uid.LegacyConvertedEnhancedPETImageStorage,
+        uid.BreastTomosynthesisImageStorage,
+        uid.XRay3DAngiographicImageStorage,
+        uid.XRay3DCraniofacialImageStorage,
+        uid.OphthalmicTomographyImageStorage,
+    }
+)
+_SLICES = frozenset({"CT", "MR", "PT"})
+_PREAMBLE_AND_LENGTH = 132 + 12  # bytes up to the end of (0002,0000)
+_BY_CLASS: dict[str, str] = {
+    uid.CTImageStorage: "CT",
+    uid.EnhancedCTImageStorage: "CT",
+    uid.MRImageStorage: "MR",
+    uid.EnhancedMRImageStorage: "MR",
+    uid.PositronEmissionTomographyImageStorage: "PT",
+    uid.UltrasoundImageStorage: "US",
+    uid.UltrasoundMultiFrameImageStorage: "US",
+    uid.ComputedRadiographyImageStorage: "CR",
+    uid.NuclearMedicineImageStorage: "NM",
+    uid.XRayAngiographicImageStorage: "XA",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What is needed to put the instances of a tree into records; "" and () where the header says nothing.
+
+    It holds identifiers (UIDs, PatientID): use it before de-identification only and write none of it.
+    """
+
+    kind: InstanceKind
+    modality: str
+    sop_class: str
+    sop_instance_uid: str
+    series_uid: str
+    study_uid: str
+    frame_of_reference_uid: str
+    patient_id: str
+    instance_number: int
+    acquisition_number: int
+    frames: int
+    rows: int
+    columns: int
+    orientation: tuple[float, ...]
+    position: tuple[float, ...]
+
+
+def peek(header: Dataset) -> Peek:
+    """The grouping values of a header. Raises RecordError `bad_header`."""
+    return Peek(
+        kind=classify(header),
+        modality=modality(header),
+        sop_class=text_of(header, "SOPClassUID"),
+        sop_instance_uid=text_of(header, "SOPInstanceUID"),
+        series_uid=text_of(header, "SeriesInstanceUID"),
+        study_uid=text_of(header, "StudyInstanceUID"),
+        frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
+        patient_id=text_of(header, "PatientID"),
+        instance_number=int(number_of(header, "InstanceNumber") or 0),
+        acquisition_number=int(number_of(header, "AcquisitionNumber") or 0),
+        frames=frame_count(header),
+        rows=integer_of(header, "Rows", 0),
+        columns=integer_of(header, "Columns", 0),
+        orientation=numbers_of(header, "ImageOrientationPatient"),
+        position=numbers_of(header, "ImagePositionPatient"),
+    )
+
+
+def classify(header: Dataset) -> InstanceKind:
+    """What an instance is, from its header alone. Raises RecordError `bad_header` for a header that cannot tell.
+
+    slice: one CT, MR or PET frame with a place in space (localizers are images); volume: one file that holds many
+    slices; cine: any other multi-frame image; image: any other single frame; unsupported: what `refuse` names.
+    """
+    sop_class = text_of(header, "SOPClassUID")
+    image_type = tuple(t.upper() for t in texts_of(header, "ImageType"))
+    frames = frame_count(header)
+    if integer_of(header, "Rows", 0) == 0 or sop_class in _DERIVED | _TILES:
+        return "unsupported"
+    reconstructed = frames > 1 and "TOMO" in image_type and "RECON" in " ".join(image_type)
+    if sop_class in _VOLUMES or "MOSAIC" in image_type or reconstructed or "VOLUME" in image_type[2:3]:
+        return "volume"
+    if frames > 1:
+        return "volume" if _has_positions(header) else "cine"
+    placed = numbers_of(header, "ImageOrientationPatient") and numbers_of(header, "ImagePositionPatient")
+    if placed and modality(header) in _SLICES and "LOCALIZER" not in image_type:
+        return "slice"
+    return "image"
+
+
+def _has_positions(header: Dataset) -> bool:
+    groups = value_of(header, "PerFrameFunctionalGroupsSequence")
+    return bool(groups) and any("PlanePositionSequence" in group for group in groups)
+
+
+def refuse(header: Dataset) -> NoReturn:
+    """Raise what says why an instance is not read: Reject `no_pixels` (reports, plans, waveforms, presentation states,
+    DICOMDIR) or `derived_object` (segmentations, dose grids, parametric maps on their own); RecordError `whole_slide`,
+    `mosaic`, `enhanced_multiframe`, `multi_frame`, `single_frame`."""
+    sop_class = text_of(header, "SOPClassUID")
+    with typed("bad_header", "repair SOPClassUID or leave the file out"):
+        name = uid.UID(sop_class).name if sop_class else "no SOPClassUID"
+    if sop_class in _DERIVED:
+        raise Reject("derived_object", name)
+    if integer_of(header, "Rows", 0) == 0:
+        raise Reject("no_pixels", name)
+    if sop_class in _TILES:
+        raise RecordError("whole_slide", name, "tile the slide into images first")
+    if "MOSAIC" in (t.upper() for t in texts_of(header, "ImageType")):
+        raise RecordError("mosaic", "a mosaic of slices", "convert it with dcm2niix and read the NIfTI")
+    if classify(header) == "volume":
+        raise RecordError("enhanced_multiframe", name, "convert it with dcm2niix and read the NIfTI")
+    if frame_count(header) > 1:
+        raise RecordError("multi_frame", f"{frame_count(header)} frames", "read it as a cine")
+    raise RecordError("single_frame", name, "read it as an image")
+
+
+def read_header(path: Path, max_bytes: int = MAX_BYTES) -> Dataset:
+    """Everything before the pixels. Media directories (DICOMDIR) are read too: they are files of a tree.
+
+    Raises RecordError: `unreadable_file`, `too_large` (also a deflated data set that inflates beyond `max_bytes`),
+    `not_dicom` (no preamble or no file meta: such files are not guessed at), `truncated_dicom`, `bad_header`.
+    """
+    return _read(path, max_bytes, stop_before_pixels=True)
+
+
+def read_whole(path: Path, max_bytes: int = MAX_BYTES) -> Dataset:
+    """As `read_header`, with the pixels still encoded."""
+    return _read(path, max_bytes, stop_before_pixels=False)
+
+
+def _read(path: Path, max_bytes: int, stop_before_pixels: bool) -> Dataset:
+    check_file(path, max_bytes)
+    with typed("bad_header", "fetch the file again or repair it with a DICOM toolkit"):
+        try:
+            _check_deflated(path, max_bytes)
+            return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels)
+        except InvalidDicomError as error:
+            raise RecordError("not_dicom", "no DICM prefix", "give DICOM part 10 files") from error
+        except EOFError as error:
+            raise RecordError("truncated_dicom", "the end of the file in a value", "fetch the file again") from error
+
+
+def _check_deflated(path: Path, max_bytes: int) -> None:
+    """pydicom inflates a whole data set without a limit, so it is inflated here first, with one."""
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
+        return
+    if "FileMetaInformationGroupLength" not in meta:
+        raise RecordError("bad_header", "deflated data without a meta group length", "rewrite the file meta group")
+    start = _PREAMBLE_AND_LENGTH + meta.FileMetaInformationGroupLength
+    inflate(read_bytes(path, max_bytes)[start:], max_bytes, wbits=-zlib.MAX_WBITS, only_first=True)
+
+
+def bad_header(keyword: str) -> RecordError:
+    return RecordError("bad_header", f"an unusable {keyword}", f"repair {keyword} or leave the file out")
+
+
+def value_of(header: Dataset, keyword: str) -> Any:
+    """An element's value, None where it is absent or empty. Raises RecordError `bad_header` if unparsable."""
+    with typed("bad_header", f"repair {keyword} or leave the file out"):
+        value = header.get(keyword)
+        return None if value is None or value == "" else value
+
+
+def text_of(header: Dataset, keyword: str) -> str:
+    """One text value, stripped; the first of several; "" where absent."""
+    value = value_of(header, keyword)
+    if isinstance(value, pydicom.multival.MultiValue):
+        value = value[0] if value else ""
+    return "" if value is None else str(value).strip()
+
+
+def texts_of(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values of a multi-valued text element."""
+    value = value_of(header, keyword)
+    if value is None:
+        return ()
+    return tuple(str(v).strip() for v in value) if isinstance(value, pydicom.multival.MultiValue) else (str(value),)
+
+
+def numbers_of(header: Dataset, keyword: str) -> tuple[float, ...]:
+    """All values of a numeric element, () where absent. Raises RecordError `bad_header` unless all are finite."""
+    value = value_of(header, keyword)
+    if value is None:
+        return ()
+    with typed("bad_header", f"repair {keyword} or leave the file out"):
+        several = value if isinstance(value, (pydicom.multival.MultiValue, list, tuple)) else (value,)
+        numbers = tuple(float(v) for v in several)
+    if not all(math.isfinite(n) for n in numbers):
+        raise bad_header(keyword)
+    return numbers
+
+
+def number_of(header: Dataset, keyword: str) -> float | None:
+    """The first value of a numeric element."""
+    numbers = numbers_of(header, keyword)
+    return numbers[0] if numbers else None
+
+
+def integer_of(header: Dataset, keyword: str, default: int) -> int:
+    """A whole number, or `default` where absent. Raises RecordError `bad_header`."""
+    number = number_of(header, keyword)
+    if number is None:
+        return default
+    if number != int(number) or number < 0:
+        raise bad_header(keyword)
+    return int(number)
+
+
+def frame_count(header: Dataset) -> int:
+    return max(1, integer_of(header, "NumberOfFrames", 1))
+
+
+def window_of(header: Dataset) -> Window | None:
+    """The first VOI window (centre, width) in output units, None where there is none or its width is below 1."""
+    centre, width = number_of(header, "WindowCenter"), number_of(header, "WindowWidth")
+    return None if centre is None or width is None or width < 1 else (centre, width)
+
+
+def transfer_syntax(instance: Dataset) -> uid.UID:
+    """The declared one. Raises RecordError `no_transfer_syntax`: the encoding is not guessed."""
+    syntax: uid.UID | None = value_of(getattr(instance, "file_meta", FileMetaDataset()), "TransferSyntaxUID")
+    if not syntax:
+        raise RecordError("no_transfer_syntax", "no TransferSyntaxUID", "rewrite the file meta group")
+    return syntax
+
+
+def modality(header: Dataset) -> str:
+    """The DICOM modality code, upper case (CT, MR, US, CR, DX, MG, NM, PT, XA, ...): the header's own, else what the
+    SOP class implies, else OT."""
+    code = text_of(header, "Modality").upper()
+    return code or _BY_CLASS.get(text_of(header, "SOPClassUID"), "OT")
+
+
+def pixel_spacing(header: Dataset) -> tuple[float, float] | None:
+    """(y, x) in mm, None where neither spacing element stands. Raises RecordError `bad_header` unless positive."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        spacing = numbers_of(header, keyword)
+        if not spacing:
+            continue
+        if len(spacing) != 2 or min(spacing) <= 0:
+            raise bad_header(keyword)
+        return spacing[0], spacing[1]
+    return None
+
+
+def is_inverted(header: Dataset) -> bool:
+    """MONOCHROME1, or a presentation LUT that inverts; both together invert once (PS3.3 C.8.11.3)."""
+    first = text_of(header, "PhotometricInterpretation") == "MONOCHROME1"
+    return first or text_of(header, "PresentationLUTShape").upper() == "INVERSE"
+
+
+def frame_times_s(header: Dataset) -> tuple[float, ...] | None:
+    """Each frame's time after the first, in seconds; None where the header gives no timing."""
+    count = frame_count(header)
+    steps_ms = numbers_of(header, "FrameTimeVector")
+    if len(steps_ms) == count:
+        if min(steps_ms) < 0:
+            raise bad_header("FrameTimeVector")
+        times_ms = np.cumsum(steps_ms) - steps_ms[0]
+        return tuple(round(float(t) / 1000, 6) for t in times_ms)
+    step_ms = number_of(header, "FrameTime")
+    if not step_ms:
+        rate = number_of(header, "CineRate") or number_of(header, "RecommendedDisplayFrameRate")
+        step_ms = 1000 / rate if rate else None
+    if step_ms is None:
+        return None
+    if step_ms < 0:
+        raise bad_header("FrameTime")
+    return tuple(round(n * step_ms / 1000, 6) for n in range(count))

@@ -1,0 +1,142 @@
+"""The generated documents of an output: README.md and croissant.json. Generated, never typed; no claim of anonymity.
+
+Croissant follows the MLCommons Croissant 1.1 vocabulary: every shard is a FileObject with its sha256, the samples are a
+RecordSet over the JSON members. Not covered yet: RAI fields and PROV lineage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from curate.store import write_atomic
+from manifests.manifest import Manifest
+
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "jsonPath": "cr:jsonPath",
+    "recordSet": "cr:recordSet",
+    "sc": "https://schema.org/",
+    "sha256": "cr:sha256",
+    "source": "cr:source",
+}
+NOT_ANONYMOUS = (
+    "De-identified, not anonymous: direct identifiers are removed from headers and dates are shifted, but faces in head "
+    "volumes, chest radiographs (which can identify a person) and rare cases remain identifying in principle."
+)
+
+
+def write_documents(out: Path, manifest: Manifest) -> None:
+    write_atomic(out / "README.md", readme(manifest).encode())
+    write_atomic(out / "croissant.json", (json.dumps(croissant(manifest), indent=1) + "\n").encode())
+
+
+def readme(manifest: Manifest) -> str:
+    """What an output holds, for a person who opens the folder."""
+    counts = manifest.counts
+    lines = [
+        f"# {manifest.recipe['name']}",
+        "",
+        f"Made by medcurate; fingerprint `{manifest.fingerprint}`.",
+        "",
+        f"{counts.read} input records: {counts.kept} kept, {counts.duplicate} duplicates, "
+        f"{sum(counts.dropped.values())} dropped, {sum(counts.failed.values())} failed.",
+        "",
+        "| shard | stage | split | layout | samples | MB |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {s.path} | {s.stage} | {s.split} | {s.layout} | {s.samples} | {s.bytes / 1e6:.2f} |"
+            for s in manifest.shards
+        ),
+        "",
+        "| reason | records |",
+        "|---|---|",
+        *(f"| dropped: {reason} | {n} |" for reason, n in counts.dropped.items()),
+        *(f"| failed: {reason} | {n} |" for reason, n in counts.failed.items()),
+        "",
+        NOT_ANONYMOUS,
+        f"Pseudonyms were made with a {manifest.key} key.",
+        "",
+        f"Teacher: {manifest.teacher.model or manifest.teacher.state}.",
+        "",
+        "Licences per source: " + ", ".join(f"{name}: {licence}" for name, licence in licences(manifest)) + ".",
+        "",
+        "`curate verify` on this folder re-checks every digest, count, link and proof.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def licences(manifest: Manifest) -> list[tuple[str, str]]:
+    return [(s["name"] or s["source"], s["licence"]) for s in manifest.recipe["sources"]]
+
+
+def croissant(manifest: Manifest) -> dict[str, Any]:
+    """The Croissant document of an output."""
+    stages = Counter(s.stage for s in manifest.shards)
+    fields = ("key", "source", "licence", "group", "kind", "modality", "stage")
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": manifest.recipe["name"],
+        "description": f"{sum(s.samples for s in manifest.shards)} samples in {sum(stages.values())} WebDataset shards. "
+        + NOT_ANONYMOUS,
+        "license": sorted({licence for _, licence in licences(manifest)}),
+        "version": manifest.fingerprint[:12],
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": s.path,
+                "name": s.path,
+                "contentUrl": s.path,
+                "contentSize": f"{s.bytes} B",
+                "encodingFormat": "application/x-tar",
+                "sha256": s.sha256,
+            }
+            for s in manifest.shards
+        ]
+        + [
+            {
+                "@type": "cr:FileSet",
+                "@id": "samples-json",
+                "name": "samples-json",
+                "containedIn": [{"@id": s.path} for s in manifest.shards],
+                "encodingFormat": "application/json",
+                "includes": "*.json",
+            }
+        ],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "samples",
+                "name": "samples",
+                "field": [
+                    {
+                        "@type": "cr:Field",
+                        "@id": f"samples/{name}",
+                        "name": name,
+                        "dataType": "sc:Text",
+                        "source": {"fileSet": {"@id": "samples-json"}, "extract": {"jsonPath": f"$.{name}"}},
+                    }
+                    for name in fields
+                ],
+            }
+        ],
+    }

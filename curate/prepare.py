@@ -1,0 +1,278 @@
+"""Prepare: a run of items becomes records with canonical media, facts and sketches. One unit of work.
+
+For every item: read → de-identify → standardise → quality → sketch. This is the one place where a bad record is
+caught: `RecordError` makes it failed, `Reject` makes it dropped, and any other exception makes it failed with the
+exception's type (never its text, which may quote the file). The unit's output is `media.tar` (canonical members, read
+later by byte range) and `rows.parquet` (one row per record: sketches in columns of their own, the record as JSON).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.code import code_version
+from curate.deidentify import DeidentifyConfig
+from curate.inventory import KeyHint, cut
+from curate.readers import Loaded, Reading, load
+from curate.store import file_sha256
+from curate.text import minhash, text_sha256
+from curate.units import Summary, Unit, WorkerDeath, unit_key
+from manifests.errors import RecordError, Reject
+from manifests.record import (
+    NO_KIND,
+    Record,
+    canonical_json,
+    content_sha256,
+    record_from_json,
+    record_key,
+    to_json,
+)
+from sources.base import Item, Place, SourceConfig
+
+if TYPE_CHECKING:
+    from curate.recipe import Recipe
+
+ROWS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("status", pa.string()),
+        ("kind", pa.string()),
+        ("group", pa.string()),
+        ("sha256", pa.string()),
+        ("pixel_sha256", pa.string()),
+        ("text_sha256", pa.string()),
+        ("minhash", pa.binary()),
+        ("record", pa.string()),
+        ("offsets", pa.string()),  # JSON: member -> [offset, size] in media.tar
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSpec:
+    source: SourceConfig
+    place: Place
+    items: tuple[Item, ...]
+    deidentify: DeidentifyConfig
+    key: KeyHint
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One record as prepared: `members` are its canonical media, ready to be stored."""
+
+    record: Record
+    members: tuple[tuple[str, bytes], ...] = ()
+    pixel_sha256: str = ""
+    text_sha256: str = ""
+    minhash: bytes = b""
+
+
+def units_of(recipe: Recipe, source: SourceConfig, place: Place, items: list[Item], key: KeyHint) -> list[Unit]:
+    """The prepare units of one source; each key holds the digests of exactly the files that the unit reads."""
+    code = code_version("curate.prepare", type(source).__module__)
+    units = []
+    for chunk in cut(items, lambda i: i.upstream_id, item_bytes):
+        identity = {
+            "source": {**source.identity(), "name": source.called},
+            "deidentify": recipe.deidentify.model_dump(mode="json"),
+            "key": key.key_id,
+            "items": [dataclasses.asdict(i) for i in chunk],
+        }
+        units.append(
+            Unit(
+                stage="prepare",
+                key=unit_key("prepare", code, identity),
+                spec=PrepareSpec(source, place, tuple(chunk), recipe.deidentify, key),
+                label=source.called,
+                records=len(chunk),
+                size_bytes=sum(item_bytes(i) for i in chunk),
+            )
+        )
+    return units
+
+
+def item_bytes(item: Item) -> int:
+    return item.block[1] if item.block else sum(f.size_bytes for f in item.files)
+
+
+def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
+    """Prepare every item of the unit; memory holds one record's media at a time."""
+    ring = spec.key.keyring()
+    counts: dict[str, int] = {}
+    rows: list[dict[str, Any]] = []
+    with tarfile.open(folder / "media.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        for item in expand(spec, ring.pseudonym):
+            reading = Reading(spec.place, spec.deidentify, ring, folder)
+            prepared = prepare_item(item, spec, reading)
+            offsets = {name: add_member(tar, f"{prepared.record.key}.{name}", data) for name, data in prepared.members}
+            rows.append(_row(prepared, offsets))
+            counts[prepared.record.status] = counts.get(prepared.record.status, 0) + 1
+    pq.write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
+    return {"records": len(rows), "statuses": counts}
+
+
+def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[Item]:
+    """The unit's records: containers are opened into their rows. A container that cannot be opened fails as one."""
+    for item in spec.items:
+        if item.form != "rows":
+            yield item
+            continue
+        try:
+            yield from spec.source.rows(item, spec.place, pseudonym)
+        except RecordError as error:
+            yield dataclasses.replace(
+                item, form="none", status="failed", reason=error.reason, found=error.found, remedy=error.remedy
+            )
+
+
+def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
+    """One item to its end: ready, dropped or failed. The only place where a record's errors are caught."""
+    record = blank_record(item, spec.source)
+    if item.form == "none":
+        return Prepared(
+            dataclasses.replace(record, status=item.status, reason=item.reason, found=item.found, remedy=item.remedy)
+        )
+    try:
+        check_unchanged(item, reading.place)
+        return finished(record, load(item, reading))
+    except Reject as reject:
+        ended = {"status": "dropped", "reason": reject.reason, "found": reject.found, "remedy": reject.remedy}
+    except RecordError as error:
+        ended = {"status": "failed", "reason": error.reason, "found": error.found, "remedy": error.remedy}
+    except Exception as error:  # noqa: BLE001 - a parser met what nobody foresaw: the record fails, the run goes on
+        found = f"{type(error).__name__} while reading form {item.form}"
+        ended = {
+            "status": "failed",
+            "reason": "unexpected_error",
+            "found": found,
+            "remedy": "report it with the file's sha256, or exclude the file",
+        }
+    return Prepared(dataclasses.replace(record, **ended))  # type: ignore[arg-type]
+
+
+def blank_record(item: Item, source: SourceConfig) -> Record:
+    """The record before anything is read: identity, lineage, licence."""
+    name = source.called
+    sha256 = content_sha256(item.files)
+    key = record_key(name, item.upstream_id, sha256)
+    first = item.files[0]
+    uri = f"{name}/{first.path}" + (f"#{first.fragment}" if first.fragment else "")
+    return Record(
+        key=key,
+        source=name,
+        uri=uri,
+        upstream_id=item.upstream_id,
+        sha256=sha256,
+        kind=NO_KIND,
+        group=item.group or key,
+        licence=source.licence,
+        access=source.access,
+        files=item.files,
+    )
+
+
+def check_unchanged(item: Item, place: Place) -> None:
+    """The bytes that are read now are the bytes that the plan named; parts of a container were digested when split."""
+    for file in item.files:
+        if not file.fragment and file_sha256(place.file(file.path)) != file.sha256:
+            raise RecordError("changed_since_plan", "other bytes than the plan names", "run again; the plan is made anew")
+
+
+def finished(record: Record, loaded: Loaded) -> Prepared:
+    """A record with what was read, its sketches and the story of its steps."""
+    full = dataclasses.replace(
+        record,
+        kind=loaded.kind,
+        modality=loaded.modality,
+        media=tuple(m for m, _ in loaded.members),
+        facts=loaded.facts,
+        text=loaded.text,
+        question=loaded.question,
+        answer=loaded.answer,
+        steps=loaded.steps,
+    )
+    said = record_text(full)
+    stored = {m.member: data for m, data in loaded.members}  # masks share one member
+    return Prepared(
+        record=full,
+        members=tuple(sorted(stored.items())),
+        pixel_sha256=loaded.pixel_sha256,
+        text_sha256=text_sha256(said),
+        minhash=minhash(said).astype("<u4").tobytes() if loaded.kind == "text" else b"",
+    )
+
+
+def record_text(record: Record) -> str:
+    """All that a record says, for comparing it with others."""
+    return "\n".join(t for t in (record.text, record.question, record.answer) if t)
+
+
+def read_rows(folder: Path, columns: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
+    """The rows of a prepared unit; name the columns where sketches alone are needed."""
+    table = pq.read_table(folder / "rows.parquet", columns=list(columns) if columns else None)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def record_of(row: dict[str, Any]) -> Record:
+    return record_from_json(row["record"])
+
+
+def _row(prepared: Prepared, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    record = prepared.record
+    return {
+        "key": record.key,
+        "status": record.status,
+        "kind": record.kind,
+        "group": record.group,
+        "sha256": record.sha256,
+        "pixel_sha256": prepared.pixel_sha256,
+        "text_sha256": prepared.text_sha256,
+        "minhash": prepared.minhash,
+        "record": to_json(record),
+        "offsets": canonical_json(offsets),
+    }
+
+
+def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
+    """Append a member; where its bytes lie in the archive."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+    return tar.offset - _padded(len(data)), len(data)
+
+
+def _padded(size: int) -> int:
+    return (size + tarfile.BLOCKSIZE - 1) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+
+
+def split_unit(unit: Unit, death: WorkerDeath) -> list[Unit]:
+    """What replaces a unit that kills its worker: one unit per item; an item that dies alone fails with the reason."""
+    spec: PrepareSpec = unit.spec
+    if len(spec.items) > 1:
+        return [_respec(unit, (item,)) for item in spec.items]
+    lost = dataclasses.replace(
+        spec.items[0],
+        form="none",
+        status="failed",
+        reason="parser_died",
+        found=f"a worker that died twice ({death.found})",
+        remedy="exclude the file, or give workers more memory",
+    )
+    return [_respec(unit, (lost,))]
+
+
+def _respec(unit: Unit, items: tuple[Item, ...]) -> Unit:
+    spec: PrepareSpec = dataclasses.replace(unit.spec, items=items)
+    key = unit_key("prepare", unit.key, [dataclasses.asdict(i) for i in items])
+    return dataclasses.replace(unit, key=key, spec=spec, records=len(items), size_bytes=sum(map(item_bytes, items)))

@@ -1,0 +1,166 @@
+"""Present: the kept records' canonical media become what the recipe's render targets ask for. One unit of work.
+
+Members that a target leaves as they are (canonical volumes, masks) are not copied: the row points at their bytes in the
+prepared tar. Editing a render target runs this stage and what follows, never the reading of sources.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.arrays import Image, Volume, decode_npy_gz
+from curate.code import code_version
+from curate.pack import Range
+from curate.prepare import add_member, read_rows, record_of
+from curate.render import CANONICAL, RenderConfig, render_clip, render_image, render_volume
+from curate.store import unit_folder
+from curate.units import Summary, Unit, unit_key
+from manifests.record import Media, Record, canonical_json, media_from
+
+if TYPE_CHECKING:
+    from curate.recipe import Recipe
+
+Kept = tuple[tuple[str, str], ...]  # (record key, split)
+PRESENTED = pa.schema(
+    [
+        ("key", pa.string()),
+        ("split", pa.string()),
+        ("record", pa.string()),
+        ("media", pa.string()),  # JSON list of Media
+        ("members", pa.string()),  # JSON: member -> Range
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentSpec:
+    prepared: str
+    kept: Kept
+    render: RenderConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A kept record as samples will show it: its media entries, and where the bytes of each member lie."""
+
+    record: Record
+    split: str
+    media: tuple[Media, ...]
+    members: dict[str, Range]
+
+
+def units_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]], kept: Sequence[Kept]) -> list[Unit]:
+    """One unit per prepared unit that has kept records."""
+    code = code_version("curate.present")
+    units = []
+    for (name, unit), keys in zip(prepared, kept, strict=True):
+        if keys:
+            identity = {"prepared": unit.key, "kept": keys, "render": recipe.render.model_dump(mode="json")}
+            spec = PresentSpec(unit.key, keys, recipe.render)
+            key = unit_key("present", code, identity)
+            units.append(Unit("present", key, spec, name, len(keys), unit.size_bytes))
+    return units
+
+
+def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
+    """Write `media.tar` (rendered members only) and `rows.parquet`."""
+    source = unit_folder(work_folder, "prepare", spec.prepared)
+    splits = dict(spec.kept)
+    rows: list[dict[str, Any]] = []
+    with (source / "media.tar").open("rb") as stream, tarfile.open(folder / "media.tar", "w") as tar:
+        tar.format = tarfile.USTAR_FORMAT
+        for row in read_rows(source, ("key", "record", "offsets")):
+            if row["key"] not in splits:
+                continue
+            offsets: dict[str, list[int]] = json.loads(row["offsets"])
+
+            def read(member: str, offsets: dict[str, list[int]] = offsets) -> bytes:
+                stream.seek(offsets[member][0])
+                return stream.read(offsets[member][1])
+
+            record = record_of(row)
+            shown: list[Media] = []
+            members: dict[str, list[Any]] = {}
+            for media, data in present(record, read, spec.render, folder):
+                shown.append(media)
+                if data is None:
+                    where = ["prepare", spec.prepared, "media.tar", *offsets[media.member]]
+                else:
+                    where = ["present", "", "media.tar", *add_member(tar, f"{record.key}.{media.member}", data)]
+                members[media.member] = where
+            rows.append(
+                {
+                    "key": record.key,
+                    "split": splits[record.key],
+                    "record": row["record"],
+                    "media": canonical_json([dataclasses.asdict(m) for m in shown]),
+                    "members": canonical_json(members),
+                }
+            )
+    pq.write_table(pa.Table.from_pylist(rows, schema=PRESENTED), folder / "rows.parquet")
+    return {"records": len(rows)}
+
+
+def present(
+    record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path
+) -> list[tuple[Media, bytes | None]]:
+    """The record's media under the render targets; None instead of bytes where a member stays as it is stored."""
+    shown: list[tuple[Media, bytes | None]] = []
+    for media in record.media:
+        if media.kind == "image":
+            data, rendered = render_image(image_of(media, read(media.member)), render.image)
+            shown.append((rendered, data))
+        elif media.kind == "volume" and render.volume != CANONICAL:
+            data, rendered = render_volume(volume_of(media, read(media.member)), render.volume)
+            shown.append((rendered, data))
+        elif media.kind == "video":
+            path = scratch / "canonical.mp4"
+            path.write_bytes(read(media.member))
+            data, rendered = render_clip(path, media.times_s or (), render.video, scratch, _plane_spacing(media))
+            path.unlink()
+            shown.append((rendered, data))
+        else:
+            shown.append((media, None))
+    return shown
+
+
+def read_presented(work_folder: Path, unit: str) -> list[Presented]:
+    """The rows of a presented unit."""
+    table = pq.read_table(unit_folder(work_folder, "present", unit) / "rows.parquet")
+    return [
+        Presented(
+            record=record_of(row),
+            split=row["split"],
+            media=tuple(media_from(m) for m in json.loads(row["media"])),
+            members={name: Range(w[0], w[1] or unit, *w[2:]) for name, w in json.loads(row["members"]).items()},
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def image_of(media: Media, data: bytes) -> Image:
+    """A stored canonical image."""
+    spacing = media.spacing_mm
+    plane = (spacing[0], spacing[1]) if spacing else None
+    units: Any = media.units
+    return Image(decode_npy_gz(data), units, plane, media.window, media.inverted)
+
+
+def volume_of(media: Media, data: bytes) -> Volume:
+    """A stored canonical volume, without its masks."""
+    units: Any = media.units
+    return Volume(decode_npy_gz(data), np.array(media.affine, np.float64), units, media.window)
+
+
+def _plane_spacing(media: Media) -> tuple[float, float] | None:
+    return (media.spacing_mm[0], media.spacing_mm[1]) if media.spacing_mm else None

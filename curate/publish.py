@@ -1,0 +1,207 @@
+"""Publish: finished shards, the ledger, the generated documents and, last, the manifest.
+
+The old manifest goes first: a folder without one is unfinished. A shard that already lies there with the right bytes
+stays; whether it does is known by size and modification time, as recorded when it was put there, and by its digest
+where those differ. Shards are hard links into the work folder where the file system can, copies where not.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate import __version__, ledger
+from curate.code import DECIDING_LIBRARIES, code_version, library_version
+from curate.documents import write_documents
+from curate.inventory import inputs_digest
+from curate.mix import PlannedShard, ShardPlan
+from curate.recipe import Recipe, fingerprint
+from curate.store import file_sha256, fsync, read_summary, unit_folder, write_atomic
+from curate.synthesize import TeacherState
+from curate.units import Unit
+from manifests.manifest import NAME, Counts, Manifest, Roots, ShardEntry, StageCount, Teacher, merkle_root
+from manifests.record import digest
+from sources.base import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Everything that a run made, in plan order."""
+
+    recipe: Recipe
+    key_state: str
+    inputs: tuple[tuple[str, tuple[Entry, ...]], ...]
+    prepared: tuple[Unit, ...]
+    decisions: list[dict[str, Any]]
+    spoken: tuple[Unit, ...]
+    plan: ShardPlan
+    packed: tuple[Unit, ...]
+    teacher: TeacherState
+    limit: int | None
+
+
+def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manifest:
+    """Put everything in its place; the manifest."""
+    (out / NAME).unlink(missing_ok=True)
+    shards, samples = publish_shards(made.plan.shards, out, work)
+    staging = out / "ledger.new"
+    shutil.rmtree(staging, ignore_errors=True)
+    parts, ledger_root = ledger.write(staging, ledger.rows(work, made.prepared, made.decisions, samples))
+    shutil.rmtree(out / "ledger", ignore_errors=True)
+    (staging / "ledger").rename(out / "ledger")
+    staging.rmdir()
+    fsync(out)
+    counts = count(made.decisions)
+    manifest = Manifest(
+        schema="medcurate/1",
+        recipe=made.recipe.model_dump(mode="json"),
+        fingerprint=fingerprint(made.recipe, _inputs(made), _code(made)),
+        key=made.key_state,
+        limit=made.limit,
+        counts=counts,
+        stages=stage_counts(made, counts, shards),
+        shards=shards,
+        ledger=parts,
+        roots=Roots(shards=merkle_root(s.sha256 for s in shards), ledger=ledger_root),
+        teacher=teacher_of(made),
+        environment=environment(timings),
+    )
+    write_documents(out, manifest)
+    write_atomic(out / NAME, manifest.to_json().encode())
+    return manifest
+
+
+def publish_shards(
+    planned: Sequence[PlannedShard], out: Path, work: Path
+) -> tuple[tuple[ShardEntry, ...], ledger.Samples]:
+    """Shards under their names, foreign files in `shards/` removed; where each record's samples are."""
+    entries: list[ShardEntry] = []
+    samples: ledger.Samples = {}
+    (out / "shards").mkdir(parents=True, exist_ok=True)
+    for shard in planned:
+        folder = unit_folder(work, "pack", shard.unit.key)
+        summary = read_summary(work, "pack", shard.unit.key)
+        place(folder / "shard.tar", out / shard.name, summary["sha256"])
+        rows = json.loads((folder / "samples.json").read_bytes())
+        for row in rows:
+            sample = {"stage": shard.stage, "shard": shard.name, **{k: v for k, v in row.items() if k != "record"}}
+            samples.setdefault(row["record"], []).append(sample)
+        entries.append(
+            ShardEntry(
+                path=shard.name,
+                sha256=summary["sha256"],
+                bytes=summary["bytes"],
+                samples=len(rows),
+                stage=shard.stage,
+                split=shard.split,
+                layout=shard.layout,
+            )
+        )
+    names = {Path(e.path).name for e in entries}
+    for stale in (out / "shards").iterdir():
+        if stale.name not in names:
+            stale.unlink()
+    fsync(out / "shards")
+    return tuple(entries), samples
+
+
+def discard_damaged(planned: Sequence[PlannedShard], work: Path) -> int:
+    """Forget packed shards whose bytes were changed since (an output may share them by hard link), so that they are
+    packed anew; how many. A shard older than its unit's last file is believed, a younger one is digested."""
+    discarded = 0
+    for shard in planned:
+        folder = unit_folder(work, "pack", shard.unit.key)
+        built, done = folder / "shard.tar", folder / "done.json"
+        if not done.exists() or (built.exists() and built.stat().st_mtime_ns <= done.stat().st_mtime_ns):
+            continue
+        if not built.exists() or file_sha256(built) != read_summary(work, "pack", shard.unit.key)["sha256"]:
+            shutil.rmtree(folder)
+            discarded += 1
+    return discarded
+
+
+def place(built: Path, final: Path, sha256: str) -> None:
+    """The built shard under its final name, by link or copy, unless it lies there already."""
+    if final.exists() and (final.samefile(built) or file_sha256(final) == sha256):
+        return
+    temporary = final.with_name(f".{final.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.hardlink_to(built)
+    except OSError:
+        shutil.copyfile(built, temporary)
+        fsync(temporary)
+    temporary.replace(final)
+
+
+def count(decisions: Sequence[dict[str, Any]]) -> Counts:
+    dropped: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    kept = duplicate = 0
+    for decision in decisions:
+        status, reason = decision["status"], decision["reason"]
+        kept += status == "kept"
+        duplicate += status == "duplicate"
+        if status in ("dropped", "failed"):
+            reasons = dropped if status == "dropped" else failed
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return Counts(
+        read=len(decisions),
+        kept=kept,
+        dropped=dict(sorted(dropped.items())),
+        duplicate=duplicate,
+        failed=dict(sorted(failed.items())),
+    )
+
+
+def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tuple[StageCount, ...]:
+    """The funnel: what each verb was given and left."""
+    ready = counts.kept + counts.duplicate
+    drawn = sum(s.samples for s in shards)
+    drafts = {task: sum(outcomes.values()) for task, outcomes in made.plan.drafts.items()}
+    accepted = sum(outcomes.get("accepted", 0) for outcomes in made.plan.drafts.values())
+    lost = {f"dropped: {reason}": n for reason, n in counts.dropped.items()}
+    lost |= {f"failed: {reason}": n for reason, n in counts.failed.items()}
+    per_stage = {stage: sum(s.samples for s in shards if s.stage == stage) for stage in made.recipe.stages}
+    return (
+        StageCount(name="prepare", records_in=counts.read, records_out=ready, detail=lost),
+        StageCount(name="select", records_in=ready, records_out=counts.kept, detail={"duplicate": counts.duplicate}),
+        StageCount(name="synthesize", records_in=counts.kept, records_out=accepted, detail=drafts),
+        StageCount(name="mix", records_in=accepted, records_out=drawn, detail={"shortfall": made.plan.shortfall}),
+        StageCount(name="pack", records_in=drawn, records_out=drawn, detail=per_stage),
+    )
+
+
+def teacher_of(made: Made) -> Teacher:
+    outcomes = made.plan.teacher
+    rejected = {reason: n for reason, n in outcomes.items() if reason != "accepted"}
+    return Teacher(
+        model=made.teacher.model,
+        revision=made.teacher.revision,
+        state=made.teacher.state,
+        requests=sum(outcomes.values()),
+        accepted=outcomes.get("accepted", 0),
+        rejected=rejected,
+    )
+
+
+def environment(timings: dict[str, Any]) -> dict[str, Any]:
+    """Versions and timings: outside of everything that is hashed."""
+    versions = {name: library_version(name) for name in (*DECIDING_LIBRARIES, "ray")}
+    return {"medcurate": __version__, "python": platform.python_version(), "libraries": versions, **timings}
+
+
+def _inputs(made: Made) -> str:
+    return digest([[name, inputs_digest(entries)] for name, entries in made.inputs] + [made.limit])
+
+
+def _code(made: Made) -> str:
+    modules = {type(s).__module__ for s in made.recipe.sources}
+    tasks = {f"synth.tasks.{t.task}" for t in made.teacher.tasks}
+    stages = ("curate.prepare", "curate.select", "curate.present", "curate.synthesize", "curate.mix", "curate.pack")
+    return code_version(*stages, *sorted(modules | tasks))

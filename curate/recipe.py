@@ -1,0 +1,186 @@
+"""A recipe: the YAML that a user writes, checked before anything runs.
+
+Every key has a default that suits a first try; `sources` alone is a valid recipe. An unknown key, a misspelt name or a
+negative weight is one line that lists the valid choices. `load` resolves a shipped name (`demo`) or a path; relative
+roots start at the recipe's own folder, then at `--data`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from curate.deidentify import DeidentifyConfig
+from curate.render import RenderConfig
+from curate.select import SelectConfig
+from manifests.config import Config, recipe_error, unknown
+from manifests.errors import RecipeError
+from manifests.mixture import Mixture
+from manifests.record import digest
+from manifests.sample import STAGES, StageName
+from sources import Source
+from sources.base import PACKAGE, Place, SourceConfig, resolve_root
+from synth.tasks import Task, parse_task
+from synth.teacher import TeacherConfig
+
+SHIPPED = Path(__file__).resolve().parent.parent / "manifests" / "recipes"
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+
+def parse_bytes(value: Any) -> Any:
+    """`1GB`, `512MiB` or a plain number, as bytes."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    if not match or match[2].upper() not in UNITS:
+        raise ValueError(f"size '{value}' is not a number with one of {', '.join(u for u in UNITS if u)}")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+Bytes = Annotated[int, BeforeValidator(parse_bytes)]
+
+
+class ShardsConfig(Config):
+    """How large one shard may be; a single larger sample stands alone."""
+
+    max_samples: int = Field(default=1000, ge=1)
+    max_bytes: Bytes = Field(default=10**9, ge=1024)
+
+
+class LimitsConfig(Config):
+    """What share of records may fail before the run ends with exit code 3."""
+
+    failed: float = Field(default=0.05, ge=0, le=1)
+
+
+class Recipe(Config):
+    """What is asked. `identity()` leaves out where things are and how fast they run."""
+
+    name: str = "recipe"
+    seed: int = 0
+    sources: tuple[Source, ...] = Field(min_length=1)
+    deidentify: DeidentifyConfig = DeidentifyConfig()
+    render: RenderConfig = RenderConfig()
+    select: SelectConfig = SelectConfig()
+    tasks: tuple[Annotated[Task, BeforeValidator(parse_task)], ...] = Field(
+        default_factory=lambda: tuple(parse_task(n) for n in ("source_text", "qa", "caption", "measure", "mcq"))
+    )
+    teacher: TeacherConfig | None = None
+    stages: tuple[StageName, ...] = STAGES
+    mixture: Mixture = Mixture()
+    shards: ShardsConfig = ShardsConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+    placement: ClassVar[frozenset[str]] = frozenset({"limits"})
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+            raise ValueError(f"name '{value}' must be 1 to 64 letters, digits, '.', '_' or '-'")
+        return value
+
+    @model_validator(mode="after")
+    def _source_names_differ(self) -> Recipe:
+        names = [s.called for s in self.sources]
+        doubled = sorted({n for n in names if names.count(n) > 1})
+        if doubled:
+            raise ValueError(f"two sources are called '{doubled[0]}'; give each its own `name`")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """The recipe as JSON-able values, without roots (what lies there is known by its digests)."""
+        whole = super().identity()
+        placed = [(s.model_dump(mode="json", exclude={"root"}), s.called) for s in self.sources]
+        whole["sources"] = [{**source, "name": name} for source, name in placed]
+        return whole
+
+
+def place_of(source: SourceConfig, recipe_folder: Path, data: Path | None) -> Place:
+    """Where the source's files are; `ROOT/<source name>` under `--data` is tried before the root itself."""
+    named = data / source.called if data is not None else None
+    relative = not source.root.startswith(PACKAGE) and not Path(source.root).is_absolute()
+    if named is not None and relative and named.exists():
+        inside = named / source.root
+        return Place(inside if inside.exists() else named, recipe_folder)
+    return Place(resolve_root(source.root, recipe_folder, data), recipe_folder)
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes in the package, by name."""
+    return {p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def find(recipe: str) -> Path:
+    """The file behind a shipped name or a path; raises `RecipeError` that lists the shipped names."""
+    if recipe in shipped():
+        return shipped()[recipe]
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml") or "/" in recipe:
+        raise RecipeError(f"recipe file '{recipe}' not found")
+    raise RecipeError(unknown("recipe", recipe, list(shipped())))
+
+
+def load(recipe: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, Path]:
+    """The checked recipe and its folder. `overrides` are `path=value` pairs with dots into the YAML, values in YAML.
+
+    Raises `RecipeError` with one line."""
+    path = find(recipe)
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        raise RecipeError(f"{path.name}: not YAML" + (f" at line {line + 1}" if line is not None else "")) from None
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{path.name}: a recipe is a mapping; it needs at least `sources`")
+    raw.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem))
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return Recipe.model_validate(raw), path.resolve().parent
+    except ValidationError as error:
+        raise recipe_error(error, path.name) from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set '{override}' is not PATH=VALUE, e.g. --set mixture.samples=1000")
+    *folders, last = path.split(".")
+    node: Any = raw
+    for part in folders:
+        node = _descend(node, part, override)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RecipeError(f"--set '{override}': the value is not YAML") from None
+    if isinstance(node, list):
+        node[_index(node, last, override)] = value
+    else:
+        node[last] = value
+
+
+def _descend(node: Any, part: str, override: str) -> Any:
+    if isinstance(node, list):
+        return node[_index(node, part, override)]
+    child = node.setdefault(part, {})
+    if not isinstance(child, (dict, list)):
+        raise RecipeError(f"--set '{override}': '{part}' is a plain value, nothing lies below it")
+    return child
+
+
+def _index(node: list[Any], part: str, override: str) -> int:
+    if not part.isdigit() or int(part) >= len(node):
+        raise RecipeError(f"--set '{override}': '{part}' is no index into a list of {len(node)}")
+    return int(part)
+
+
+def fingerprint(recipe: Recipe, inputs: str, code: str) -> str:
+    """One digest of what was asked, of what, and by which code: equal fingerprints mean equal shards and ledger."""
+    return digest({"recipe": recipe.identity(), "inputs": inputs, "code": code})

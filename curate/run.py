@@ -1,0 +1,181 @@
+"""Run: a recipe becomes an output. Plan, execute what is not done, publish, manifest last.
+
+The plan is a list of units per stage; a stage's units are known once the stage before is done, and every key is a hash
+of what decides the unit's output. Workers, their number, their order and their deaths are `curate.cluster`'s concern
+and cannot change a byte. Killed anywhere, the next run finds finished units by look-up and goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curate import inventory, mix, prepare, present, publish, select, synthesize
+from curate.cluster import Outcome, ray_session, run_here, run_on_ray
+from curate.inventory import KeyHint
+from curate.keyring import Keyring
+from curate.progress import Progress
+from curate.recipe import Recipe, place_of
+from curate.store import is_done, read_summary, sweep_temporaries
+from curate.units import Unit, WorkerDeath
+from manifests.errors import MedcurateError
+from manifests.manifest import Manifest
+from sources.base import Entry, Item, Place, SourceConfig
+
+PLAIN_LOOP = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where and how to run; none of it can change an output byte, except `limit`, which the manifest records."""
+
+    out: Path
+    work: Path
+    recipe_folder: Path
+    data: Path | None = None
+    workers: int = 2  # 0 is the plain loop in this process
+    address: str = ""
+    limit: int | None = None
+    key_file: Path | None = None
+    quiet: bool = False
+
+
+@dataclass
+class Executor:
+    """Runs the units that are not done, starting Ray only when there are some; counts what it ran."""
+
+    options: Options
+    stack: contextlib.ExitStack
+    executed: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: bool = False
+
+    def run(self, stage: str, units: Sequence[Unit], on_death: Callable[[Unit, WorkerDeath], list[Unit]]) -> list[Unit]:
+        """Every unit done; the final units in plan order, where a unit that kills its worker is replaced."""
+        began = time.perf_counter()
+        pending = [u for u in units if not is_done(self.options.work, u.stage, u.key)]
+        progress = Progress(stage, len(pending), len(units) - len(pending), quiet=self.options.quiet)
+        dead: dict[str, list[Unit]] = {}
+        for unit, outcome in self._outcomes(pending):
+            self.executed += 1
+            if isinstance(outcome, WorkerDeath):
+                dead[unit.key] = on_death(unit, outcome)
+                continue
+            progress.update(unit.records, unit.size_bytes, outcome.get("statuses", {}).get("failed", 0))
+        progress.close()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+        if not dead:
+            return list(units)
+        replaced = [r for u in units for r in dead.get(u.key, [u])]
+        return self.run(stage, replaced, on_death)
+
+    def _outcomes(self, pending: list[Unit]) -> Iterator[tuple[Unit, Outcome]]:
+        if not pending:
+            return iter(())
+        if self.options.workers == PLAIN_LOOP and not self.options.address:
+            return run_here(pending, self.options.work)
+        if not self.started:
+            self.stack.enter_context(ray_session(self.options.workers, self.options.address))
+            self.started = True
+        return run_on_ray(pending, self.options.work)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """One source of a run, with what lies below its root."""
+
+    source: SourceConfig
+    place: Place
+    entries: tuple[Entry, ...]
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    manifest: Manifest
+    executed: int  # units that really ran
+
+
+def run(recipe: Recipe, options: Options) -> Result:
+    """The five verbs in order. Raises `RecipeError` before anything is written, `MedcurateError` later."""
+    ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
+    key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
+    places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
+    teacher = synthesize.teacher_state(recipe)
+    sweep_temporaries(options.work)
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        executor = Executor(options, stack)
+        inputs = [
+            take_inventory(s, p, key, ring, executor) for s, p in zip(recipe.sources, places, strict=True)
+        ]  # one source after the other: their listings do not stand in memory together
+        prepared = prepare_all(recipe, inputs, key, executor)
+        selection = executor.run("select", [select.unit_of(recipe, prepared)], fatal)[0]
+        decisions = select.read_decisions(options.work, selection)
+        kept = kept_by_unit(options.work, [u for _, u in prepared], decisions)
+        presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
+        spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
+        plan = mix.plan_shards(recipe, options.work, spoken)
+        publish.discard_damaged(plan.shards, options.work)
+        packed = executor.run("pack", [s.unit for s in plan.shards], fatal)
+    made = publish.Made(
+        recipe=recipe,
+        key_state="public" if ring.public else "private",
+        inputs=tuple((i.source.called, i.entries) for i in inputs),
+        prepared=tuple(u for _, u in prepared),
+        decisions=decisions,
+        spoken=tuple(spoken),
+        plan=plan,
+        packed=tuple(packed),
+        teacher=teacher,
+        limit=options.limit,
+    )
+    timings = {"seconds": {**executor.seconds, "total": time.perf_counter() - started}, "executed": executor.executed}
+    manifest = publish.publish(made, options.out, options.work, timings)
+    return Result(manifest, executor.executed)
+
+
+def take_inventory(source: SourceConfig, place: Place, key: KeyHint, ring: Keyring, executor: Executor) -> Inputs:
+    """A source's files, digested and peeked, and the items they make."""
+    options = executor.options
+    units = executor.run("inventory", inventory.units_of(source, place, key), fatal)
+    entries = inventory.read_entries(options.work, units)
+    items = sorted(source.items(place, entries, ring.pseudonym), key=lambda i: (i.upstream_id, i.files[0].fragment))
+    limit = min((n for n in (source.limit, options.limit) if n is not None), default=None)
+    return Inputs(source, place, tuple(entries), tuple(items[:limit]))
+
+
+def prepare_all(
+    recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor: Executor
+) -> list[tuple[str, Unit]]:
+    """All prepared units with their source's name, in plan order."""
+    by_source = [
+        (i.source.called, prepare.units_of(recipe, i.source, i.place, list(i.items), key)) for i in inputs
+    ]
+    names = {unit.key: name for name, units in by_source for unit in units}
+    done = executor.run("prepare", [u for _, units in by_source for u in units], prepare.split_unit)
+    return [(names.get(unit.key, unit.label), unit) for unit in done]
+
+
+def kept_by_unit(work: Path, prepared: Sequence[Unit], decisions: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """For each prepared unit, its kept records as (key, split) pairs; decisions are aligned with the rows."""
+    kept = []
+    at = 0
+    for unit in prepared:
+        count = int(read_summary(work, "prepare", unit.key)["records"])
+        rows = decisions[at : at + count]
+        kept.append(tuple((d["key"], d["split"]) for d in rows if d["status"] == "kept"))
+        at += count
+    return kept
+
+
+def fatal(unit: Unit, death: WorkerDeath) -> list[Unit]:
+    """Only preparing meets foreign bytes; where another stage kills its worker, the machine is at fault."""
+    raise MedcurateError(
+        f"{unit.stage} of '{unit.label}' lost its worker twice ({death.found}); give workers more memory and run again: "
+        "finished units stay"
+    )

@@ -1,0 +1,138 @@
+"""The JSON of a sample, the layout it shares with its shard, and the deterministic tar.
+
+A shard is homogeneous: all its samples have the same members and JSON of one Arrow type (`layout`), because readers
+infer columns from the first samples and lose or refuse what differs later (Hugging Face `datasets` reads five). Fields
+are always present; what is unknown is null, what is absent is an empty list, numbers that may be fractions are floats.
+
+The tar is written by webdataset's `TarWriter` with every header field fixed: USTAR, mtime 0, mode 0444, one owner.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from manifests.record import Affine, Fact, Media, Record, canonical_json, digest
+from manifests.sample import Draft, sample_key
+
+OWNER = "medcurate"
+MEMBER_MODE = 0o444
+TAR_BLOCK = 512
+MASKS = "masks.npy.gz"
+
+
+def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str, quoted: bool) -> dict[str, Any]:
+    """What KEY.json holds, for the record's first draw; `with_key` names a repeat. `quoted`: a proof looks into the
+    source's own words, so they travel along."""
+    sample: dict[str, Any] = {
+        "key": sample_key(record.key, draft.part, 0),
+        "record": record.key,
+        "source": record.source,
+        "licence": record.licence,
+        "access": record.access,
+        "group": record.group,
+        "kind": record.kind,
+        "modality": record.modality,
+        "split": split,
+        "stage": draft.stage,
+        "task": draft.task,
+        "media": [media_json(m) for m in media],
+        "facts": [fact_json(f) for f in record.facts],
+        "proofs": [dataclasses.asdict(p) for p in draft.proofs],
+        "verdicts": [dataclasses.asdict(v) for v in draft.verdicts],
+        "teacher": dataclasses.asdict(draft.teacher),
+        "source_words": {
+            "text": record.text if quoted else "",
+            "question": record.question if quoted else "",
+            "answer": record.answer if quoted else "",
+        },
+    }
+    if draft.stage == "pretrain":
+        sample["text"] = draft.text
+    else:
+        sample["conversations"] = [dataclasses.asdict(t) for t in draft.turns]
+    if draft.answer is not None:
+        sample["answer"] = dataclasses.asdict(draft.answer)
+    return sample
+
+
+def media_json(media: Media) -> dict[str, Any]:
+    """A media entry: floats are floats, so that Arrow sees one type in every sample."""
+    return {
+        "member": media.member,
+        "kind": media.kind,
+        "shape": list(media.shape),
+        "dtype": media.dtype,
+        "units": media.units,
+        "target": media.target,
+        "spacing_mm": _floats(media.spacing_mm),
+        "affine": _affine(media.affine),
+        "times_s": _floats(media.times_s),
+        "window": _floats(media.window),
+        "inverted": media.inverted,
+        "label": media.label,
+        "value": media.value,
+        "sha256": media.sha256,
+        "size_bytes": media.size_bytes,
+    }
+
+
+def fact_json(fact: Fact) -> dict[str, str]:
+    return {"name": fact.name, "value": fact.value, "unit": fact.unit, "about": fact.about, "origin": fact.origin}
+
+
+def layout(sample: dict[str, Any], members: Iterable[str]) -> str:
+    """`image/1f3a9c02`: the members in words, and a digest of members and JSON type. Equal layouts may share a shard."""
+    names = sorted(members)
+    words = "+".join(n.split(".")[0] for n in names) or "text"
+    return f"{words}/{digest([names, _type(sample)])[:8]}"
+
+
+def with_key(data: bytes, key: str) -> bytes:
+    """The sample's JSON under another key: for repeats."""
+    sample = json.loads(data)
+    sample["key"] = key
+    return canonical_json(sample).encode()
+
+
+def write_tar(path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]) -> list[tuple[int, int]]:
+    """A deterministic WebDataset tar of (key, {field: bytes}); where each sample's members begin and how long they are,
+    headers and padding included."""
+    import webdataset
+
+    spans: list[tuple[int, int]] = []
+    with path.open("wb") as stream:
+        writer = webdataset.TarWriter(stream, user=OWNER, group=OWNER, mode=MEMBER_MODE, encoder=False, mtime=0)
+        start = 0
+        for key, fields in samples:
+            writer.write({"__key__": key, **fields})
+            spans.append((start, sample_bytes(len(data) for data in fields.values())))
+            start += spans[-1][1]
+        writer.close()
+    return spans
+
+
+def sample_bytes(sizes: Iterable[int]) -> int:
+    """How much a sample adds to a tar: a header and padding to 512 bytes for each member."""
+    return sum(TAR_BLOCK + (size + TAR_BLOCK - 1) // TAR_BLOCK * TAR_BLOCK for size in sizes)
+
+
+def _floats(values: Sequence[float] | None) -> list[float] | None:
+    return None if values is None else [float(v) for v in values]
+
+
+def _affine(affine: Affine | None) -> list[list[float]] | None:
+    return None if affine is None else [[float(v) for v in row] for row in affine]
+
+
+def _type(value: Any) -> Any:
+    """The Arrow type that a reader would infer, as plain lists and names."""
+    if isinstance(value, dict):
+        return {name: _type(child) for name, child in value.items()}
+    if isinstance(value, list):
+        kinds = {canonical_json(_type(child)) for child in value}
+        return ["list", *sorted(kinds)]
+    return type(value).__name__

@@ -1,0 +1,230 @@
+"""NRRD and MetaImage files to (voxels, affine, notes): small parsers with checked headers.
+
+They are our own because both headers may name another file to read: here that must be a plain name beside the header,
+never a path, so a header cannot reach elsewhere. Standards: the NRRD 0001-0005 definition (teem.sourceforge.net/nrrd)
+and ITK's MetaIO documentation. Covered: 3D scalar images, attached or detached data, raw and gzip (NRRD), raw and zlib
+(MetaImage), both byte orders. Not covered, and refused: colour, vectors, 2D and 4D, ascii, hex and bzip2 encodings,
+data split into several files, skipped lines or bytes, NRRD spaces other than LPS, RAS and LAS or none.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.arrays import Array
+from curate.guard import inflate, read_bytes, typed
+from manifests.errors import RecordError
+
+MAX_HEADER = 1 << 16
+ITK_SPACE = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS+ to RAS+
+
+_NRRD_TYPES = {
+    "i1": ("signed char", "int8", "int8_t"),
+    "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
+    "i2": ("short", "short int", "signed short", "signed short int", "int16", "int16_t"),
+    "u2": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"),
+    "i4": ("int", "signed int", "int32", "int32_t"),
+    "u4": ("uint", "unsigned int", "uint32", "uint32_t"),
+    "f4": ("float",),
+    "f8": ("double",),
+}
+_NRRD_SPACES = {
+    "left-posterior-superior": ITK_SPACE,
+    "lps": ITK_SPACE,
+    "right-anterior-superior": np.eye(4),
+    "ras": np.eye(4),
+    "left-anterior-superior": np.diag([-1.0, 1.0, 1.0, 1.0]),
+    "las": np.diag([-1.0, 1.0, 1.0, 1.0]),
+}
+_META_TYPES = {
+    "MET_CHAR": "i1",
+    "MET_UCHAR": "u1",
+    "MET_SHORT": "i2",
+    "MET_USHORT": "u2",
+    "MET_INT": "i4",
+    "MET_UINT": "u4",
+    "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """voxels (z, y, x) as stored, affine (x, y, z) -> RAS+ mm, notes of what the header did not say."""
+
+    voxels: Array
+    affine: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+
+def read_nrrd(path: Path, max_bytes: int) -> Grid:
+    """.nrrd or .nhdr. Raises RecordError: `bad_volume`, `unsupported_volume`, `truncated_volume`, `too_large`,
+    `unsafe_reference`, `corrupt_compression`. Without a `space`, RAS is not assumed but noted: `no_space` (as LPS)."""
+    data = read_bytes(path, max_bytes)
+    with typed("bad_volume", "rewrite the file with ITK"):
+        fields, body = _nrrd_header(data)
+        sizes = _integers(fields["sizes"])
+        _require_3d(len(sizes), fields)
+        code = next((c for c, names in _NRRD_TYPES.items() if fields["type"].lower() in names), "")
+        dtype = _dtype(code, fields["type"], fields.get("endian", "little") == "big")
+        affine, notes = _nrrd_affine(fields)
+        encoding = fields["encoding"].lower()
+        if "data file" in fields or "datafile" in fields:
+            body = _beside(path, fields.get("data file") or fields["datafile"], max_bytes)
+    if encoding not in ("raw", "gzip", "gz"):
+        raise RecordError("unsupported_volume", f"encoding {encoding[:20]}", "write it raw or with gzip")
+    shape = _checked_shape(sizes, dtype, max_bytes)
+    unpack = None if encoding == "raw" else inflate
+    return Grid(_array(body, shape, dtype, unpack, max_bytes), affine, notes)
+
+
+def _nrrd_header(data: bytes) -> tuple[dict[str, str], bytes]:
+    ends = [(at, len(mark)) for mark in (b"\n\n", b"\r\n\r\n") if (at := data.find(mark, 0, MAX_HEADER)) >= 0]
+    end, width = min(ends, default=(len(data), 0))  # a detached header need not end with an empty line
+    head, body = data[: min(end, MAX_HEADER)], data[end + width :]
+    if not head.startswith(b"NRRD000") or head[7:8] not in b"12345":
+        raise RecordError("unsupported_volume", "no NRRD 1 to 5 signature", "rewrite the file with ITK")
+    fields: dict[str, str] = {}
+    for line in head.decode("ascii", "replace").splitlines()[1:]:
+        name, colon, value = line.partition(": ")
+        if colon and not line.startswith("#"):
+            fields[name.strip().lower()] = value.strip()
+    return fields, body
+
+
+def _require_3d(dimension: int, fields: dict[str, str]) -> None:
+    skips = [k for k in ("line skip", "lineskip", "byte skip", "byteskip") if fields.get(k, "0") != "0"]
+    kinds = set(fields.get("kinds", "domain").lower().split()) - {"domain", "space", "???", "none"}
+    if dimension != 3 or skips or kinds:
+        found = f"{dimension} dimensions" + (", skipped data" if skips else "") + (", axes of kind" if kinds else "")
+        raise RecordError("unsupported_volume", found, "write one 3D scalar image per file")
+
+
+def _nrrd_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    space = fields.get("space", "").lower()
+    matrix = np.eye(4)
+    if "space directions" in fields:
+        vectors = fields["space directions"].replace(" ", "").strip("()").split(")(")
+        matrix[:3, :3] = np.array([[float(n) for n in v.split(",")] for v in vectors]).T
+    elif "spacings" in fields:
+        matrix[:3, :3] = np.diag([float(n) for n in fields["spacings"].split()])
+    if "space origin" in fields:
+        matrix[:3, 3] = [float(n) for n in fields["space origin"].strip("() ").split(",")]
+    if space and space not in _NRRD_SPACES:
+        raise RecordError("unsupported_volume", f"space {space[:40]}", "write it in LPS or RAS")
+    if set(fields.get("space units", "mm").replace('"', "").lower().split()) - {"mm", "millimeter", "millimetre"}:
+        raise RecordError("unsupported_volume", "space units other than mm", "write it in mm")
+    return _NRRD_SPACES.get(space, ITK_SPACE) @ matrix, () if space else ("no_space",)
+
+
+def read_metaimage(path: Path, max_bytes: int) -> Grid:
+    """.mha or .mhd, whose coordinates are LPS+ (ITK). Raises RecordError as `read_nrrd`."""
+    data = read_bytes(path, max_bytes)
+    with typed("bad_volume", "rewrite the file with ITK"):
+        fields, body = _meta_header(data)
+        sizes = _integers(fields["DimSize"])
+        channels = int(fields.get("ElementNumberOfChannels", "1"))
+        if len(sizes) != 3 or int(fields["NDims"]) != 3 or channels != 1:
+            found = f"{len(sizes)} dimensions, {channels} channels"
+            raise RecordError("unsupported_volume", found, "write one 3D scalar image per file")
+        if not _flag(fields, "BinaryData", "True") or fields.get("HeaderSize", "0") != "0":
+            raise RecordError("unsupported_volume", "text data or a header size", "write it with ITK")
+        big = _flag(fields, "BinaryDataByteOrderMSB") or _flag(fields, "ElementByteOrderMSB")
+        dtype = _dtype(_META_TYPES.get(fields["ElementType"], ""), fields["ElementType"], big)
+        affine, notes = _meta_affine(fields)
+        compressed = _flag(fields, "CompressedData")
+        if fields["ElementDataFile"].upper() != "LOCAL":
+            body = _beside(path, fields["ElementDataFile"], max_bytes)
+    shape = _checked_shape(sizes, dtype, max_bytes)
+    return Grid(_array(body, shape, dtype, _inflate_zlib if compressed else None, max_bytes), affine, notes)
+
+
+def _meta_header(data: bytes) -> tuple[dict[str, str], bytes]:
+    """Lines `Key = Value` up to ElementDataFile, which is the last by definition."""
+    fields: dict[str, str] = {}
+    at = 0
+    while "ElementDataFile" not in fields and at < min(len(data), MAX_HEADER):
+        end = data.find(b"\n", at, at + MAX_HEADER)
+        end = len(data) if end < 0 else end
+        name, equals, value = data[at:end].decode("utf-8", "replace").partition("=")
+        if equals:
+            fields[name.strip()] = value.strip()
+        at = end + 1
+    return fields, data[at:]
+
+
+def _meta_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Direction cosines stand axis by axis: the first three numbers are the x axis (MetaIO's TransformMatrix)."""
+    spacing = fields.get("ElementSpacing") or fields.get("ElementSize") or "1 1 1"
+    cosines = (
+        fields.get("TransformMatrix") or fields.get("Rotation") or fields.get("Orientation") or "1 0 0 0 1 0 0 0 1"
+    )
+    origin = fields.get("Offset") or fields.get("Position") or fields.get("Origin") or "0 0 0"
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(_floats(cosines or "1 0 0 0 1 0 0 0 1")).reshape(3, 3).T * np.array(
+        _floats(spacing)
+    ).reshape(1, 3)
+    matrix[:3, 3] = _floats(origin)
+    unknown = not (fields.get("ElementSpacing") or fields.get("ElementSize"))
+    return ITK_SPACE @ matrix, ("no_spacing",) if unknown else ()
+
+
+def _flag(fields: dict[str, str], name: str, default: str = "False") -> bool:
+    return fields.get(name, default).lower() in ("true", "1")
+
+
+def _integers(text: str) -> list[int]:
+    return [int(n) for n in text.split()]
+
+
+def _floats(text: str) -> list[float]:
+    return [float(n) for n in text.split()]
+
+
+def _dtype(code: str, name: str, big_endian: bool) -> np.dtype[np.generic]:
+    if not code:
+        raise RecordError("unsupported_volume", f"voxels of type {name[:20]}", "write integers or floats")
+    return np.dtype((">" if big_endian else "<") + code)
+
+
+def _beside(path: Path, name: str, max_bytes: int) -> bytes:
+    """The data file that a header names: a plain name in the header's own folder, not a link out of it."""
+    target = path.parent / name
+    plain = name not in ("", ".", "..") and Path(name).name == name and not set(name) & set("\\%*\0")
+    if not plain or name.upper().startswith("LIST") or target.is_symlink():
+        raise RecordError("unsafe_reference", "a data file that is not beside its header", "put it beside the header")
+    return read_bytes(target, max_bytes)
+
+
+def _checked_shape(sizes: list[int], dtype: np.dtype[np.generic], max_bytes: int) -> tuple[int, ...]:
+    """(z, y, x) from (x, y, z), before anything of that size is made."""
+    if min(sizes) < 1:
+        raise RecordError("bad_volume", f"sizes {sizes}", "rewrite the file with ITK")
+    if math.prod(sizes) * dtype.itemsize > max_bytes:
+        raise RecordError("too_large", f"sizes {sizes}", f"at most {max_bytes} bytes are read")
+    return tuple(reversed(sizes))
+
+
+def _inflate_zlib(data: bytes, max_bytes: int) -> bytes:
+    return inflate(data, max_bytes, wbits=zlib.MAX_WBITS)
+
+
+def _array(
+    body: bytes,
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+    unpack: Callable[[bytes, int], bytes] | None,
+    max_bytes: int,
+) -> Array:
+    data = unpack(body, max_bytes) if unpack else body
+    expected = math.prod(shape) * dtype.itemsize
+    if len(data) < expected:
+        raise RecordError("truncated_volume", f"{len(data)} of {expected} bytes", "fetch the file again")
+    return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape)

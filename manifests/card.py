@@ -1,0 +1,78 @@
+"""The card of a source: what an auditor needs to know before a byte is read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from manifests.config import Config
+
+Access = Literal["open", "registered", "credentialed"]
+UNKNOWN_LICENCE = "unknown"
+
+
+class Card(Config):
+    """Upstream, revision, licence, access, citation and PHI risk of a source; of a generic source the recipe gives the
+    licence, since only its user knows it."""
+
+    name: str
+    what: str
+    url: str = ""
+    revision: str = ""
+    licence: str = UNKNOWN_LICENCE
+    access: Access = "open"
+    citation: str = ""
+    phi_risk: str = ""
+    modalities: tuple[str, ...] = ()
+    layout: str = ""  # one line: what lies below the root
+
+
+def check_licence(value: str) -> str:
+    """An SPDX expression in its normal form, or `LicenseRef-…` for stated terms that SPDX does not list.
+
+    Raises `ValueError` that names the unknown symbol; `unknown` is allowed and shown as such everywhere."""
+    if value == UNKNOWN_LICENCE:
+        return value
+    from license_expression import ExpressionError, get_spdx_licensing
+
+    licensing = get_spdx_licensing()
+    try:
+        info = licensing.validate(value)
+    except ExpressionError as error:
+        raise ValueError(f"licence '{value}' is not an SPDX expression: {error}") from None
+    strangers = [s for s in info.invalid_symbols if not s.startswith("LicenseRef-")]
+    if strangers or (info.errors and not info.invalid_symbols):
+        raise ValueError(
+            f"licence '{value}' is not an SPDX expression; e.g. CC-BY-4.0, MIT, LicenseRef-my-terms, {UNKNOWN_LICENCE}"
+        )
+    return info.normalized_expression or value
+
+
+def licence_rank(licence: str) -> int:
+    """How freely a licence lets data be used, higher is freer: the second key of the keeper rule for duplicates.
+
+    4 public domain, 3 attribution, 2 share-alike or copyleft, 1 non-commercial, no-derivatives or stated terms,
+    0 unknown. A ranking for choosing among equals, not legal advice."""
+    text = licence.upper()
+    if licence == UNKNOWN_LICENCE:
+        return 0
+    if "-NC" in text or "-ND" in text or "LICENSEREF" in text:
+        return 1
+    if "-SA" in text or "GPL" in text or "ODBL" in text:
+        return 2
+    if text.startswith(("CC0", "PDDL", "UNLICENSE", "PUBLIC")):
+        return 4
+    return 3
+
+
+class Licensed(Config):
+    """Mix-in fields of everything that a recipe licenses."""
+
+    licence: str = UNKNOWN_LICENCE
+    access: Access = "open"
+
+    @field_validator("licence")
+    @classmethod
+    def _spdx(cls, value: str) -> str:
+        return check_licence(value)

@@ -1,0 +1,174 @@
+"""A description of an image, volume or video that says only what facts and programs give, each statement proven.
+
+The same text serves pretraining (beside its media) and, behind a request such as "Describe this image.", fine-tuning.
+Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes,
+frames and duration, and the source's own caption, word for word. Not covered: appearance, and anything of the patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from manifests.errors import VerificationError
+from manifests.record import Record
+from manifests.sample import Draft, Proof, Turn
+from synth.facts import body_part_words, structure_words, values_of, words_for
+from synth.proofs import MediaView, call_text, evaluate, mask_labels
+from synth.tasks.common import finish, joined, pick, with_article
+
+
+class Caption(BaseModel):
+    """`max_structures` limits how many masks are listed; `source_caption` adds the source's own words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["caption"] = "caption"
+    max_structures: int = Field(default=8, ge=0, le=256)
+    source_caption: bool = True
+
+
+class _Said(NamedTuple):
+    """One sentence and the calls that prove what it states."""
+
+    sentence: str
+    calls: tuple[str, ...]
+
+
+REQUESTS = (
+    "Describe this {kind}.",
+    "What does this {kind} show?",
+    "Give a short description of this {kind}.",
+    "Summarise what is known about this {kind}.",
+    "Please describe the {kind}.",
+    "Write a brief caption for this {kind}.",
+    "Tell me what can be said about this {kind}.",
+    "Provide a factual description of this {kind}.",
+)
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
+
+
+def _holds(view: MediaView, call: str) -> str:
+    """The value of a call, or "" where the sample does not decide it."""
+    try:
+        return evaluate(call, view).value
+    except VerificationError:
+        return ""
+
+
+def _fact(view: MediaView, name: str) -> tuple[str, str]:
+    """(value, call) of a fact, ("", "") where it is not known or has several values."""
+    values = set(values_of(view.facts, name))
+    return (values.pop(), call_text("label", {"fact": name})) if len(values) == 1 else ("", "")
+
+
+def _opening(view: MediaView, kind: str) -> _Said:
+    modality, by_modality = _fact(view, "modality")
+    plane, by_plane = _holds(view, call_text("plane")), call_text("plane")
+    if not plane:
+        plane, by_plane = _fact(view, "plane")
+    part, by_part = _fact(view, "body_part")
+    side, by_side = _fact(view, "laterality")
+    position, by_position = _fact(view, "view_position")
+    side = _SIDES.get(side.lower(), "")
+    noun = " ".join(word for word in (plane.lower(), words_for(modality), kind) if word)
+    where = " ".join(word for word in (side, body_part_words(part)) if word) if part else ""
+    sentence = f"This is {with_article(noun)}"
+    sentence += f" of the {where}" if where else f" of the {side} side" if side in ("left", "right") else ""
+    sentence += f" in {position.upper()} projection" if position else ""
+    pairs = ((modality, by_modality), (plane, by_plane), (part, by_part), (side, by_side), (position, by_position))
+    return _Said(sentence + ".", tuple(call for value, call in pairs if value and call))
+
+
+def _every(view: MediaView, name: str, wording: str) -> list[_Said]:
+    """One sentence with all values of a fact that stands on its own (`about` empty)."""
+    values = list(dict.fromkeys(f.value for f in view.facts if f.name == name and not f.about))
+    if not values or any(f.about for f in view.facts if f.name == name):
+        return []
+    text = wording.format(joined([structure_words(v) if "_" in v else v for v in values]))
+    return [_Said(text, (call_text("label", {"fact": name}),))]
+
+
+def _observations(view: MediaView) -> list[_Said]:
+    """Findings that are named by `about`, with the value that the source gives them."""
+    said = []
+    for fact in view.facts:
+        if fact.name == "finding" and fact.about:
+            call = call_text("label", {"fact": "finding", "about": fact.about})
+            unit = f" {fact.unit}" if fact.unit else ""
+            said.append(_Said(f"{structure_words(fact.about).capitalize()}: {fact.value}{unit}.", (call,)))
+    return said
+
+
+def _structures(view: MediaView, config: Caption) -> list[_Said]:
+    sized = []
+    for name in sorted(mask_labels(view)):
+        call = call_text("volume_ml", {"mask": name})
+        volume = _holds(view, call)
+        if volume and float(volume) > 0:
+            sized.append((-float(volume), f"{structure_words(name)} ({volume} mL)", call))
+    chosen = sorted(sized)[: config.max_structures]
+    if not chosen:
+        return []
+    head = "The segmented structures are" if len(chosen) == len(sized) else "The largest segmented structures are"
+    head = "The segmented structure is" if len(sized) == 1 else head
+    return [_Said(f"{head} {joined([words for _, words, _ in chosen])}.", tuple(call for *_, call in chosen))]
+
+
+def _video(view: MediaView) -> list[_Said]:
+    frames, seconds = _holds(view, call_text("frame_count")), _holds(view, call_text("duration_s"))
+    if not frames:
+        return []
+    lasting = f" and lasts {seconds} seconds" if seconds else ""
+    calls = (call_text("frame_count"), *((call_text("duration_s"),) if seconds else ()))
+    return [_Said(f"It has {frames} frame{'' if frames == '1' else 's'}{lasting}.", calls)]
+
+
+def _caption(view: MediaView) -> list[_Said]:
+    caption, call = _fact(view, "caption")
+    return [_Said(caption, (call,))] if caption else []
+
+
+_FACTS: tuple[tuple[str, str], ...] = (
+    ("sequence", "The sequence is {}."),
+    ("contrast", "Contrast: {}."),
+    ("label", "Label of the source: {}."),
+    ("diagnosis", "The stated diagnosis is {}."),
+    ("finding", "The stated findings: {}."),
+)
+
+
+def describe(view: MediaView, kind: str, config: Caption) -> list[_Said]:
+    """The sentences, each with the calls that prove it; the first names what it is."""
+    said = [_opening(view, kind)]
+    for name, wording in _FACTS:
+        said += _every(view, name, wording)
+    parts: tuple[Callable[[], list[_Said]], ...] = (
+        lambda: _observations(view),
+        lambda: _structures(view, config),
+        lambda: _video(view),
+        lambda: _caption(view) if config.source_caption else [],
+    )
+    return said + [one for part in parts for one in part()]
+
+
+def drafts(record: Record, view: MediaView, config: Caption, seed: int) -> list[Draft]:
+    """A pretrain text (proofs of turn -1) and a conversation (turn 1); none for text, or where nothing is known."""
+    if record.kind == "text":
+        return []
+    said = describe(view, record.kind, config)
+    calls = tuple(dict.fromkeys(call for one in said for call in one.calls))
+    if not calls:
+        return []
+    text = " ".join(one.sentence for one in said)
+    results = [(call, evaluate(call, view)) for call in calls]
+    request = pick(REQUESTS, seed, record.key, "caption").format(kind=record.kind)
+    shown = (Turn("user", request), Turn("assistant", text))
+    at_text = tuple(Proof(-1, call, result.value, result.unit) for call, result in results)
+    at_turn = tuple(Proof(1, call, result.value, result.unit) for call, result in results)
+    return [
+        finish(Draft(record.key, "pretrain", "caption", 0, text=text, proofs=at_text)),
+        finish(Draft(record.key, "sft", "caption", 0, turns=shown, proofs=at_turn)),
+    ]

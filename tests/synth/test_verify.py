@@ -1,0 +1,520 @@
+"""Judges against gold lists made by rules from real facts: unit traps, side flips, swapped organs, negations."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
+
+from manifests.errors import RecordError
+from manifests.record import Fact
+from manifests.sample import Answer
+from synth.facts import VOCABULARY, body_part_words, structure_words, validate, value_of, words_for
+from synth.proofs import format_number
+from synth.quantities import quantities, unit_factor
+from synth.verify import CHECKS, faithfulness, latin_script, length, no_leak, not_empty, verify_answer
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
+PAIRED = (("kidney_left", "kidney_right"), ("lung_lower_lobe_left", "lung_lower_lobe_right"))
+# mm3 of masks of a public CT, as published beside it (ct-totalsegmentator, example_seg_fast/statistics.json)
+VOLUMES = {"spleen": 260010, "kidney_right": 107892, "kidney_left": 99252, "liver": 1062450, "stomach": 128196,
+           "pancreas": 14796, "gallbladder": 36423}  # fmt: skip
+
+
+def number(gold: str, unit: str = "", tolerance: float = 0.01) -> Answer:
+    return Answer("number", gold, "number", unit, tolerance)
+
+
+# --- rewards ---------------------------------------------------------------------------------------------------------
+
+NUMBERS: tuple[tuple[str, Answer, bool], ...] = (
+    ("12.5 mm", number("12.5", "mm"), True),
+    ("1.25 cm", number("12.5", "mm"), True),
+    ("0.0125 m", number("12.5", "mm"), True),
+    ("12,5 mm", number("12.5", "mm"), True),
+    ("12.5", number("12.5", "mm"), True),
+    ("It measures 12.5 millimetres.", number("12.5", "mm"), True),
+    ("12.5mm", number("12.5", "mm"), True),
+    ("12500 µm", number("12.5", "mm"), True),
+    ("12.5 cm", number("12.5", "mm"), False),
+    ("12.5 mL", number("12.5", "mm"), False),
+    ("12.5 mm²", number("12.5", "mm"), False),
+    ("12.5 mm or 13.9 mm", number("12.5", "mm"), False),
+    ("between 12 and 13 mm", number("12.5", "mm", 0.01), False),
+    ("more than 12.5 mm", number("12.5", "mm"), False),
+    ("< 12.5 mm", number("12.5", "mm"), False),
+    ("not 12.5 mm", number("12.5", "mm"), False),
+    ("-12.5 mm", number("12.5", "mm"), False),
+    ("1.25 cm (12.5 mm)", number("12.5", "mm"), True),
+    ("<answer>12.5 mm</answer>", number("12.5", "mm"), True),
+    ("first I thought 99 mm <answer>1.25 cm</answer>", number("12.5", "mm"), True),
+    ("<answer>12.5</answer> <answer>13.5</answer>", number("12.5", "mm"), False),
+    ("<think>99 or 3?</think> 12.5 mm", number("12.5", "mm"), True),
+    ("<answer></answer>", number("12.5", "mm"), False),
+    ("", number("12.5", "mm"), False),
+    ("five mg", number("5", "mg"), True),
+    ("5 mg", number("5", "mg"), True),
+    ("5 g", number("5", "mg"), False),
+    ("5000 µg", number("5", "mg"), True),
+    ("0.005 g", number("5", "mg"), True),
+    ("5 mcg", number("5", "mg"), False),
+    ("5 mmol", number("5", "mg"), False),
+    ("5 mg/dL", number("5", "mg"), False),
+    ("50 mg/L", number("5", "mg/dL"), True),
+    ("5 mg/dL", number("5", "mg/dL"), True),
+    ("5 g/dL", number("5", "mg/dL"), False),
+    ("1,062.45 mL", number("1062.45", "mL"), True),
+    ("1062 cc", number("1062.45", "mL"), True),
+    ("1.06 L", number("1062.45", "mL"), True),
+    ("1062.45 cm³", number("1062.45", "mL"), True),
+    ("1062450 mm3", number("1062.45", "mL"), True),
+    ("1062.45 L", number("1062.45", "mL"), False),
+    ("1.0624e3 mL", number("1062.45", "mL"), True),
+    ("1062.45 mm", number("1062.45", "mL"), False),
+    ("−3 HU", number("-3.0", "HU"), True),
+    ("-3 Hounsfield units", number("-3.0", "HU"), True),
+    ("3 HU", number("-3.0", "HU"), False),
+    ("-3 mL", number("-3.0", "HU"), False),
+    ("3", number("3", "", 0.0), True),
+    ("three", number("3", "", 0.0), True),
+    ("There are three separate parts.", number("3", "", 0.0), True),
+    ("3.0", number("3", "", 0.0), True),
+    ("4", number("3", "", 0.0), False),
+    ("3 mm", number("3", "", 0.0), False),
+    ("zero", number("0", "", 0.0), True),
+    ("none", number("0", "", 0.0), False),
+    ("The 3D mask has 2 parts", number("2", "", 0.0), True),
+    ("L1 and L2: 2 parts", number("2", "", 0.0), True),
+    ("12.50 s", number("12.5", "s"), True),
+    ("12500 ms", number("12.5", "s"), True),
+    ("0.208 min", number("12.5", "s"), True),
+    ("12.5 ms", number("12.5", "s"), False),
+    ("95 bananas", number("95", "mmHg"), True),
+    ("95 mmHg", number("95", "mmHg"), True),
+    ("12.7 kPa", number("95", "mmHg"), False),
+)
+LABELS: tuple[tuple[str, Answer, bool], ...] = tuple(
+    (said, Answer("label", gold, "label"), right)
+    for said, gold, right in (
+        ("melanoma", "melanoma", True),
+        ("Melanoma.", "melanoma", True),
+        ("  a MELANOMA ", "melanoma", True),
+        ("The answer is melanoma.", "melanoma", True),
+        ("<answer>melanoma</answer>", "melanoma", True),
+        ("It is a melanoma", "melanoma", True),
+        ("not melanoma", "melanoma", False),
+        ("no melanoma", "melanoma", False),
+        ("It is not a melanoma", "melanoma", False),
+        ("no sign of melanoma", "melanoma", False),
+        ("nevus, not melanoma", "melanoma", False),
+        ("melanoma or nevus", "melanoma", False),
+        ("nonmelanoma", "melanoma", False),
+        ("nevus", "melanoma", False),
+        ("left kidney", "left kidney|kidney_left", True),
+        ("Kidney-left", "left kidney|kidney_left", True),
+        ("right kidney", "left kidney|kidney_left", False),
+        ("kidney", "left kidney|kidney_left", False),
+        ("12 to 45", "12-45|12 to 45", True),
+        ("12-45", "12-45|12 to 45", True),
+        ("12-46", "12-45|12 to 45", False),
+        ("", "melanoma", False),
+        ("...", "melanoma", False),
+    )
+)
+YES_NO: tuple[tuple[str, Answer, bool], ...] = tuple(
+    (said, Answer("yes_no", gold, "yes_no"), right)
+    for said, gold, right in (
+        ("yes", "yes", True),
+        ("Yes.", "yes", True),
+        ("YES, the spleen lies on the left.", "yes", True),
+        ("The answer is yes.", "yes", True),
+        ("Answer: **no**", "no", True),
+        ("No, there is no effusion.", "no", True),
+        ("<answer>no</answer>", "no", True),
+        ("Looking at the image ... so: no", "no", True),
+        ("no", "yes", False),
+        ("yes", "no", False),
+        ("yes and no", "yes", False),
+        ("yes or no", "no", False),
+        ("No. Yes.", "yes", False),
+        ("not yes", "yes", False),
+        ("There is no effusion here.", "no", False),
+        ("maybe", "yes", False),
+        ("yesterday", "yes", False),
+        ("<answer>yes</answer><answer>no</answer>", "yes", False),
+        ("", "no", False),
+    )
+)
+MCQ: tuple[tuple[str, Answer, bool], ...] = tuple(
+    (said, Answer("mcq", "B", "mcq"), right)
+    for said, right in (
+        ("B", True), ("b", True), ("(B)", True), ("B.", True), ("B. Vitamin C", True), ("B) spleen", True),
+        ("**B**", True), ("Answer: B", True), ("The answer is B.", True), ("The correct option is (B).", True),
+        ("<answer>B</answer>", True), ("A would be wrong. <answer>B</answer>", True), ("Answer: B, because ...", True),
+        ("C seems unlikely.\nSo the answer is B.", True), ("<think>A? C?</think>B", True),
+        ("A", False), ("C. B", False), ("B or C", False), ("A and B", False), ("not B", False), ("ABC", False),
+        ("Answer: B\nAnswer: C", False), ("<answer>B</answer><answer>C</answer>", False), ("spleen", False),
+        ("Be careful", False), ("", False), ("Vitamin B", False), ("F", False), ("B\nC", False), ("B/C", False),
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("response", "answer", "right"), [*NUMBERS, *LABELS, *YES_NO, *MCQ])
+def test_each_reward_agrees_with_the_gold_list(response: str, answer: Answer, right: bool) -> None:
+    verdict = verify_answer(response, answer)
+    assert verdict.passed is right, verdict.evidence
+    assert verdict.score == float(right)
+
+
+def test_rewards_made_by_rule_from_real_measurements_have_no_error() -> None:
+    """Per structure: the value in five equal units is right; in three wrong units, off by 20 %, bounded is wrong."""
+    errors = []
+    for name, mm3 in VOLUMES.items():
+        gold = number(format_number(mm3 / 1000, 2), "mL", 0.05)
+        right = [f"{mm3 / 1000} mL", f"{mm3 / 1e6} L", f"{mm3} mm3", f"{mm3 / 1000:.2f} cc", f"{mm3 / 1000:,.2f} cm^3"]
+        wrong = [f"{mm3 / 1000} L", f"{mm3 / 1000} mm", f"{mm3} mL", f"{mm3 / 800:.1f} mL", f"at most {mm3 / 1000} mL"]
+        for said, expected in [*((r, True) for r in right), *((w, False) for w in wrong)]:
+            sentence = f"The volume of the {structure_words(name)} is {said}."
+            if verify_answer(sentence, gold).passed is not expected:
+                errors.append((sentence, gold))
+    assert errors == []
+
+
+def test_an_unknown_verifier_is_a_failed_verdict() -> None:
+    assert not verify_answer("B", Answer("mcq", "B", "exec")).passed
+
+
+@given(st.text(max_size=60), st.sampled_from(["number", "yes_no", "label", "mcq"]))
+def test_no_response_makes_a_verifier_raise(response: str, verifier: str) -> None:
+    assert verify_answer(response, Answer("x", "3", verifier, "mm", 0.1)).score in (0.0, 1.0)
+
+
+@given(st.text(alphabet="12.,-−+eE x×mlTL%to°/³²^3D\n", max_size=30))
+def test_no_text_makes_the_reading_of_quantities_raise(text: str) -> None:
+    assert all(text[q.start : q.end] == q.token for q in quantities(text))
+
+
+def test_verdicts_are_the_same_from_many_threads() -> None:
+    pairs = [(response, answer) for response, answer, _ in NUMBERS]
+    unit_factor.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        many = list(pool.map(lambda pair: verify_answer(*pair), pairs * 4))
+    assert many == [verify_answer(*pair) for pair in pairs] * 4
+
+
+# --- faithfulness ----------------------------------------------------------------------------------------------------
+
+HEADER_FACTS = (
+    ("modality", "Modality", ""),
+    ("body_part", "BodyPartExamined", ""),
+    ("kvp", "KVP", "kV"),
+    ("slice_thickness_mm", "SliceThickness", "mm"),
+    ("echo_time_ms", "EchoTime", "ms"),
+    ("repetition_time_ms", "RepetitionTime", "ms"),
+    ("magnetic_field_t", "MagneticFieldStrength", "T"),
+    ("frame_count", "NumberOfFrames", ""),
+)
+
+
+def header_facts(name: str) -> tuple[Fact, ...]:
+    path = get_testdata_file(name)
+    assert isinstance(path, str)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    return tuple(
+        Fact(fact, str(header.get(keyword)), f"dicom:{keyword}", unit)
+        for fact, keyword, unit in HEADER_FACTS
+        if header.get(keyword) not in (None, "")
+    )
+
+
+def volume_facts() -> tuple[Fact, ...]:
+    found = [Fact("modality", "CT", "table"), Fact("body_part", "ABDOMEN", "table"), Fact("plane", "axial", "affine")]
+    found += [Fact("volume_ml", format_number(v / 1000, 2), f"mask:{n}", "mL", n) for n, v in VOLUMES.items()]
+    return tuple(found)
+
+
+CXR = (
+    Fact("modality", "DX", "column:modality"),
+    Fact("body_part", "CHEST", "column:part"),
+    Fact("view_position", "PA", "column:view"),
+    Fact("laterality", "R", "column:side"),
+    Fact("finding", "present", "column:effusion", about="effusion"),
+    Fact("finding", "absent", "column:pneumothorax", about="pneumothorax"),
+    Fact("finding", "no", "column:fracture", about="fracture"),
+    Fact(
+        "caption", "Right pleural effusion. No pneumothorax or rib fracture. The heart is not enlarged.", "column:text"
+    ),
+)
+NORMAL = (
+    Fact("modality", "CR", "column:modality"),
+    Fact("label", "normal", "column:label"),
+    Fact("body_part", "CHEST", "c"),
+)
+Pair = tuple[str, tuple[Fact, ...], str]  # the text, its facts, and the check that must fail ("" for none)
+
+
+def pairs_of_volumes() -> list[Pair]:
+    facts = volume_facts()
+    pairs: list[Pair] = []
+    for name, mm3 in VOLUMES.items():
+        words, ml = structure_words(name), mm3 / 1000
+        other = "pancreas" if name != "pancreas" else "liver"
+        pairs += [
+            (f"The volume of the {words} is {ml:.2f} mL.", facts, ""),
+            (f"On CT, the {words} measures {ml / 1000:.3f} L.", facts, ""),
+            (f"The {words} has about {ml:.0f} cm³.", facts, ""),
+            (f"An axial CT shows the {words} with a volume of {ml:,.1f} ml.", facts, ""),
+            (f"The volume of the {words} is {ml * 1.1:.2f} mL.", facts, "numbers"),
+            (f"The volume of the {words} is {ml:.2f} mg.", facts, "units"),
+            (f"The volume of the {words} is {ml:.2f} mm.", facts, "units"),
+            (f"The {words} measures {ml:.2f} L.", facts, "units"),
+            (f"On MRI, the {words} measures {ml:.2f} mL.", facts, "modality"),
+            (f"A coronal view shows the {words}.", facts, "plane"),
+            (f"The {other} measures {ml:.2f} mL.", facts, "anatomy"),
+            (f"The {words} and the prostate are marked.", facts, "anatomy"),
+            (f"There is a cyst in the {words}.", facts, "findings"),
+            (f"The {words} shows no tumour.", facts, "negation"),
+        ]
+    left, right = VOLUMES["kidney_left"] / 1000, VOLUMES["kidney_right"] / 1000
+    pairs += [
+        (f"The left kidney has {left:.2f} mL and the right kidney {right:.2f} mL.", facts, ""),
+        (f"The right kidney has {left:.2f} mL and the left kidney {right:.2f} mL.", facts, "sides"),
+        (f"The left kidney measures {right:.2f} mL.", facts, "sides"),
+        ("Both kidneys are marked.", facts, ""),
+        ("The kidneys are seen bilaterally.", facts, ""),
+        ("The left and right kidneys are marked in the abdomen.", facts, ""),
+        ("Computed tomography of the abdomen.", facts, ""),
+        ("Ultrasound of the abdomen.", facts, "modality"),
+        ("A chest CT.", facts, "anatomy"),
+        ("The L1 vertebra is cut.", facts, "numbers"),
+        ("Three lesions are marked.", facts, "numbers"),
+        ("1. The liver is marked.\n2. The spleen is marked.", facts, ""),
+        ("The mean spleen volume of 0.260 L is given in a 3D volume.", facts, ""),
+    ]
+    return pairs
+
+
+def pairs_of_headers() -> list[Pair]:
+    ct, mr = header_facts("CT_small.dcm"), header_facts("MR_small.dcm")
+    abdomen, us = header_facts("examples_overlay.dcm"), header_facts("examples_ybr_color.dcm")
+    return [
+        ("A CT slice acquired at 120 kVp with 5 mm slices.", ct, ""),
+        ("A computed tomography image with a slice thickness of 0.5 cm.", ct, ""),
+        ("A CT slice acquired at 140 kVp.", ct, "numbers"),
+        ("A CT slice acquired at 120 mA.", ct, "units"),
+        ("The slices are 5 cm thick.", ct, "units"),
+        ("The slices are 5 mL thick.", ct, "units"),
+        ("An MRI slice acquired at 120 kVp.", ct, "modality"),
+        ("A chest CT.", ct, "anatomy"),
+        ("An axial CT.", ct, "plane"),
+        ("A CT without contrast of the left side.", ct, "sides"),
+        ("A CT without haemorrhage.", ct, "negation"),
+        ("Magnetic resonance with an echo time of 240 ms and a repetition time of 4 s.", mr, ""),
+        ("MRI, TR 4000 ms, TE 240 ms, 0.8 mm slices.", mr, ""),
+        ("MRI, TR 4000 ms, TE 240 s.", mr, "units"),
+        ("MRI, TE 24 ms.", mr, "numbers"),
+        ("A T1-weighted MRI.", mr, "numbers"),
+        ("A radiograph with TE 240 ms.", mr, "modality"),
+        ("Abdominal MRI at 1.5 T with an echo time of 2.81 ms.", abdomen, ""),
+        ("Abdominal MRI at 1.49 tesla, repetition time 5.53 ms, slices 4 mm.", abdomen, ""),
+        ("Abdominal MRI at 3 T.", abdomen, "numbers"),
+        ("Abdominal MRI at 1.5 mT.", abdomen, "units"),
+        ("Brain MRI at 1.5 T.", abdomen, "anatomy"),
+        ("Pelvic MRI at 1.5 T.", abdomen, "anatomy"),
+        ("An ultrasound clip of 30 frames.", us, ""),
+        ("A sonogram with 30 frames.", us, ""),
+        ("A sonogram with 60 frames.", us, "numbers"),
+        ("An echocardiogram of the heart.", us, "anatomy"),
+        ("A CT clip of 30 frames.", us, "modality"),
+        ("A 30 s clip.", us, "units"),
+    ]
+
+
+def pairs_of_findings() -> list[Pair]:
+    return [
+        ("Chest X-ray, PA view, with a right pleural effusion.", CXR, ""),
+        ("Digital radiography of the chest: effusion on the right.", CXR, ""),
+        ("No pneumothorax or rib fracture.", CXR, ""),
+        ("There is no pneumothorax.", CXR, ""),
+        ("A pneumothorax is not seen.", CXR, ""),
+        ("Fracture: none.", CXR, ""),
+        ("The heart is not enlarged.", CXR, ""),
+        ("Right pleural effusion without pneumothorax.", CXR, ""),
+        ("The radiograph doesn't show a fracture, but an effusion on the right.", CXR, ""),
+        ("Frontal chest radiograph.", CXR, ""),
+        ("Left pleural effusion.", CXR, "sides"),
+        ("Bilateral pleural effusions.", CXR, "sides"),
+        ("No pleural effusion.", CXR, "negation"),
+        ("Without evidence of effusion.", CXR, "negation"),
+        ("Effusion is absent.", CXR, "negation"),
+        ("There is a pneumothorax.", CXR, "negation"),
+        ("A rib fracture is seen.", CXR, "negation"),
+        ("The ribs are fractured.", CXR, "negation"),
+        ("Effusion and pneumonia are present.", CXR, "findings"),
+        ("A nodule is seen.", CXR, "findings"),
+        ("The chest radiograph is normal.", CXR, "negation"),
+        ("No consolidation.", CXR, "negation"),
+        ("An AP view of the chest.", CXR, "plane"),
+        ("A lateral view of the chest.", CXR, "plane"),
+        ("CT of the chest.", CXR, "modality"),
+        ("Effusion of 200 mL.", CXR, "numbers"),
+        ("Effusion around the liver.", CXR, "anatomy"),
+        ("A normal chest X-ray.", NORMAL, ""),
+        ("The chest radiograph is unremarkable.", NORMAL, ""),
+        ("No abnormality is seen on this chest X-ray.", NORMAL, ""),
+        ("No effusion or pneumothorax.", NORMAL, ""),
+        ("The chest radiograph is abnormal.", NORMAL, "negation"),
+        ("The chest radiograph shows pneumonia.", NORMAL, "negation"),
+        ("The chest radiograph shows disease.", NORMAL, "negation"),
+        ("A normal mammogram.", NORMAL, "modality"),
+        ("The left lung is normal.", NORMAL, "sides"),
+    ]
+
+
+def test_faithfulness_has_no_false_alarm_and_no_miss_on_the_gold_list() -> None:
+    """Gold by rule from packaged DICOM headers, published organ volumes and report facts."""
+    pairs = [*pairs_of_volumes(), *pairs_of_headers(), *pairs_of_findings()]
+    false_alarms, misses = [], []
+    for text, facts, must_fail in pairs:
+        failed = {v.check: v.evidence for v in faithfulness(text, facts, 1) if not v.passed}
+        if not must_fail and failed:
+            false_alarms.append((text, failed))
+        if must_fail and must_fail not in failed:
+            misses.append((text, must_fail, failed))
+    assert len(pairs) >= 150
+    assert sum(1 for *_, must_fail in pairs if not must_fail) >= 45
+    assert (false_alarms, misses) == ([], [])
+
+
+# What the docstring calls not covered. When one of these changes, the docstring is out of date.
+UNDETECTED = (
+    ("The left and right kidneys measure 107.89 mL and 99.25 mL, respectively.", "respectively"),
+    ("The spleen is marked. Its volume is 1062.45 mL.", "pronoun across sentences"),
+    ("The liver is four times as large as the spleen, 1062.45 mL.", ""),
+    ("The omentum is thickened.", "anatomy outside the list"),
+)
+OVERSTRICT = (
+    ("The liver is four times as large as the spleen.", "arithmetic on facts"),
+    ("MRI was not performed.", "a modality that is only mentioned"),
+    ("The CT measures the liver at 1000 mL.", "rounding beyond the places printed, without about"),
+)
+
+
+def test_known_limits_are_still_what_the_docstring_says() -> None:
+    facts = volume_facts()
+    assert [all(v.passed for v in faithfulness(text, facts, 1)) for text, _ in UNDETECTED] == [True, True, False, True]
+    assert [all(v.passed for v in faithfulness(text, facts, 1)) for text, _ in OVERSTRICT] == [False] * len(OVERSTRICT)
+
+
+def test_there_is_one_verdict_per_check_with_the_turn_and_the_offending_words() -> None:
+    verdicts = faithfulness("The left lung measures 12 mm.", CXR, 5)
+    assert tuple(v.check for v in verdicts) == CHECKS
+    assert {v.turn for v in verdicts} == {5}
+    by_check = {v.check: v for v in verdicts}
+    assert "'12 mm'" in by_check["numbers"].evidence
+    assert "right" in by_check["sides"].evidence
+    assert by_check["modality"].score == 1.0
+
+
+@given(st.text(max_size=80))
+def test_no_text_makes_faithfulness_raise(text: str) -> None:
+    assert len(faithfulness(text, CXR, 1)) == len(CHECKS)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not (SHARED / "ct-totalsegmentator").is_dir(), reason="needs ../shared/data/ct-totalsegmentator")
+def test_published_volumes_are_those_of_the_gold_list() -> None:
+    published = json.loads((SHARED / "ct-totalsegmentator/example_seg_fast/statistics.json").read_text())
+    assert {name: published[name]["volume"] for name in VOLUMES} == VOLUMES
+
+
+def _flip(text: str) -> str:
+    return re.sub(r"\b(left|right)\b", lambda m: {"left": "right", "right": "left"}[m[0]], text)
+
+
+def _swap_unit(text: str) -> str:
+    return re.sub(r"(\d ?)(mm|cm)\b", lambda m: m[1] + {"mm": "cm", "cm": "mm"}[m[2]], text, count=1)
+
+
+def _scale(text: str) -> str:
+    return re.sub(r"(?<![\w.-])(\d+)(?= ?(?:mm|cm|years?|mL)\b)", lambda m: str(int(m[1]) * 13), text, count=1)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not (SHARED / "text-captions-roco").is_dir(), reason="needs ../shared/data/text-captions-roco")
+def test_on_real_captions_changed_sides_numbers_and_units_are_caught_and_the_captions_themselves_pass() -> None:
+    """500 published captions, each its own fact: at most 1 % false alarms, at least 95 % of the changes caught."""
+    lines = (SHARED / "text-captions-roco/captions_cc_by.tsv").read_text().splitlines()[1:501]
+    captions = [line.split("\t")[-1] for line in lines]
+
+    def fails(text: str, caption: str, checks: tuple[str, ...]) -> bool:
+        facts = (Fact("caption", caption, "column:caption"),)
+        return any(v.check in checks and not v.passed for v in faithfulness(text, facts, 1))
+
+    assert sum(fails(caption, caption, CHECKS) for caption in captions) <= len(captions) // 100
+    one_sided = [c for c in captions if len(set(re.findall(r"\b(left|right)\b", c))) == 1]
+    numbered = [c for c in captions if _scale(c) != c]
+    in_units = [c for c in captions if _swap_unit(c) != c]
+    assert len(one_sided) > 80
+    assert len(numbered) > 10
+    assert len(in_units) > 10
+    assert sum(fails(_flip(c), c, ("sides",)) for c in one_sided) >= 0.95 * len(one_sided)
+    assert sum(fails(_scale(c), c, ("numbers", "units")) for c in numbered) >= 0.95 * len(numbered)
+    assert sum(fails(_swap_unit(c), c, ("numbers", "units")) for c in in_units) >= 0.95 * len(in_units)
+
+
+def test_real_captions_are_faithful_to_themselves() -> None:
+    """A text that only repeats a caption fact passes, whatever it holds: radiology sentences of several kinds."""
+    captions = [
+        "Axial CT of the abdomen shows a 3.2 x 4.1 cm mass in the left kidney, without lymphadenopathy.",
+        "Chest X-ray (PA): no consolidation, effusion or pneumothorax. Heart size is normal.",
+        "Coronal T2-weighted MRI of the brain with a 12 mm lesion in the right frontal lobe; no hydrocephalus.",
+        "Ultrasound of the gallbladder demonstrates multiple stones; the bladder is unremarkable.",
+    ]
+    for caption in captions:
+        facts = (Fact("caption", caption, "column:caption"),)
+        assert [(v.check, v.evidence) for v in faithfulness(caption, facts, 1) if not v.passed] == []
+
+
+# --- small checks and the vocabulary ---------------------------------------------------------------------------------
+
+
+def test_small_checks_decide_what_they_say() -> None:
+    assert not_empty("a", 1).passed
+    assert not not_empty(" .\n", 1).passed
+    assert length("abc", 1, 3).passed
+    assert not length("abcd", 1, 3).passed
+    assert not no_leak("Which organ, the Spleen, is it?", "spleen", 1).passed
+    assert no_leak("Is there no effusion?", "no", 1).passed
+    assert no_leak("Is it a spleenectomy?", "spleen", 1).passed
+    assert latin_script("The heart, 5 µm – naïve", 1).passed
+    assert not latin_script("心脏不大", 1).passed
+
+
+def test_only_known_facts_with_value_and_origin_are_valid() -> None:
+    validate([Fact(name, "x", "t") for name in VOCABULARY])
+    for fact, reason in (
+        (Fact("colour", "x", "t"), "unknown_fact"),
+        (Fact("label", " ", "t"), "empty_fact"),
+        (Fact("label", "x", ""), "fact_without_origin"),
+    ):
+        with pytest.raises(RecordError) as error:
+            validate([fact])
+        assert error.value.reason == reason
+
+
+def test_codes_become_plain_english() -> None:
+    assert words_for("CT") == "computed tomography"
+    assert words_for("mr") == "magnetic resonance imaging"
+    assert words_for("thermography") == "thermography"
+    assert body_part_words("ABDOMENPELVIS") == "abdomen and pelvis"
+    assert structure_words("vertebrae_L1") == "L1 vertebra"
+    assert structure_words("lung_lower_lobe_left") == "left lung lower lobe"
+    assert value_of(CXR, "finding", "fracture") == "no"
