@@ -71,7 +71,7 @@ def run_on_ray(units: Sequence[Unit], work: Path) -> Iterator[tuple[Unit, Outcom
     import ray
 
     task = ray.remote(run_unit)
-    in_flight = max(2, int(IN_FLIGHT_PER_CPU * ray.cluster_resources().get("CPU", 1)))
+    in_flight = max(2, int(IN_FLIGHT_PER_CPU * _cpus()))
     waiting = iter(units)
     running: dict[Any, Unit] = {}
     for unit in _take(waiting, in_flight):
@@ -102,6 +102,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _cpus() -> float:
+    import ray
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources.get("CPU", 1.0)
 
 
 def _submit(task: Any, unit: Unit, work: Path) -> Any:

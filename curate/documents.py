@@ -7,7 +7,6 @@ RecordSet over the JSON members. Not covered yet: RAI fields and PROV lineage.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ CONTEXT = {
     "source": "cr:source",
 }
 NOT_ANONYMOUS = (
-    "De-identified, not anonymous: direct identifiers are removed from headers and dates are shifted, but faces in head "
-    "volumes, chest radiographs (which can identify a person) and rare cases remain identifying in principle."
+    "De-identified, not anonymous: direct identifiers are removed from headers and dates are shifted, but faces in "
+    "head volumes, chest radiographs (which can identify a person) and rare cases remain identifying in principle."
 )
 
 
@@ -50,13 +49,13 @@ def write_documents(out: Path, manifest: Manifest) -> None:
 def readme(manifest: Manifest) -> str:
     """What an output holds, for a person who opens the folder."""
     counts = manifest.counts
+    lost = f"{sum(counts.dropped.values())} dropped, {sum(counts.failed.values())} failed"
     lines = [
         f"# {manifest.recipe['name']}",
         "",
         f"Made by medcurate; fingerprint `{manifest.fingerprint}`.",
         "",
-        f"{counts.read} input records: {counts.kept} kept, {counts.duplicate} duplicates, "
-        f"{sum(counts.dropped.values())} dropped, {sum(counts.failed.values())} failed.",
+        f"{counts.read} input records: {counts.kept} kept, {counts.duplicate} duplicates, {lost}.",
         "",
         "| shard | stage | split | layout | samples | MB |",
         "|---|---|---|---|---|---|",
@@ -89,15 +88,14 @@ def licences(manifest: Manifest) -> list[tuple[str, str]]:
 
 def croissant(manifest: Manifest) -> dict[str, Any]:
     """The Croissant document of an output."""
-    stages = Counter(s.stage for s in manifest.shards)
+    samples = sum(s.samples for s in manifest.shards)
     fields = ("key", "source", "licence", "group", "kind", "modality", "stage")
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": manifest.recipe["name"],
-        "description": f"{sum(s.samples for s in manifest.shards)} samples in {sum(stages.values())} WebDataset shards. "
-        + NOT_ANONYMOUS,
+        "description": f"{samples} samples in {len(manifest.shards)} WebDataset shards. {NOT_ANONYMOUS}",
         "license": sorted({licence for _, licence in licences(manifest)}),
         "version": manifest.fingerprint[:12],
         "distribution": [

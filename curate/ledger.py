@@ -1,7 +1,7 @@
 """The ledger: one row per input record, in plan order, streamed from the prepared units to parquet.
 
-Memory holds one prepared unit's rows at a time, besides where the samples went. Parts are cut at a fixed number of rows,
-so their bytes do not depend on units or workers.
+Memory holds one prepared unit's rows at a time, besides where the samples went. Parts are cut at a fixed number of
+rows, so their bytes do not depend on units or workers.
 """
 
 from __future__ import annotations
@@ -96,5 +96,3 @@ def _batches(ledger_rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, A
             batch = []
     if batch:
         yield batch
-
-

@@ -149,7 +149,7 @@ def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
         ended = {"status": "dropped", "reason": reject.reason, "found": reject.found, "remedy": reject.remedy}
     except RecordError as error:
         ended = {"status": "failed", "reason": error.reason, "found": error.found, "remedy": error.remedy}
-    except Exception as error:  # noqa: BLE001 - a parser met what nobody foresaw: the record fails, the run goes on
+    except Exception as error:
         found = f"{type(error).__name__} while reading form {item.form}"
         ended = {
             "status": "failed",
@@ -185,7 +185,7 @@ def check_unchanged(item: Item, place: Place) -> None:
     """The bytes that are read now are the bytes that the plan named; parts of a container were digested when split."""
     for file in item.files:
         if not file.fragment and file_sha256(place.file(file.path)) != file.sha256:
-            raise RecordError("changed_since_plan", "other bytes than the plan names", "run again; the plan is made anew")
+            raise RecordError("changed_since_plan", "other bytes than the plan names", "run again: it is planned anew")
 
 
 def finished(record: Record, loaded: Loaded) -> Prepared:

@@ -167,7 +167,9 @@ def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tu
     accepted = sum(outcomes.get("accepted", 0) for outcomes in made.plan.drafts.values())
     lost = {f"dropped: {reason}": n for reason, n in counts.dropped.items()}
     lost |= {f"failed: {reason}": n for reason, n in counts.failed.items()}
-    per_stage = {stage: sum(s.samples for s in shards if s.stage == stage) for stage in made.recipe.stages}
+    per_stage: dict[str, int] = {
+        stage: sum(s.samples for s in shards if s.stage == stage) for stage in made.recipe.stages
+    }
     return (
         StageCount(name="prepare", records_in=counts.read, records_out=ready, detail=lost),
         StageCount(name="select", records_in=ready, records_out=counts.kept, detail={"duplicate": counts.duplicate}),

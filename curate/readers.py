@@ -14,6 +14,7 @@ the container, free text scrubbed. Every function raises `RecordError` or `Rejec
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ from curate.dedup import media_sha256, pixel_sha256
 from curate.deidentify import (
     DeidentifyConfig,
     FaceFacts,
-    face_facts,
     gate_face,
     gate_pixels,
     has_regions,
@@ -38,8 +38,6 @@ from curate.deidentify import (
 from curate.deidentify_header import clean_dataset
 from curate.deidentify_text import identifiers, scrub_text
 from curate.keyring import Keyring
-from curate.shard import MASKS
-from manifests.errors import RecordError
 from manifests.record import Affine, Fact, Media, Step, canonical_json
 from sources.base import Item, Place
 
@@ -61,7 +59,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One record as read: its canonical members with their bytes (masks share one member), what is known, what was done."""
+    """One record as read: canonical members with their bytes (masks share members), what is known, what was done."""
 
     kind: str
     modality: str
@@ -336,8 +334,7 @@ def _image_member(decoded: Image) -> tuple[Media, bytes]:
 
 
 def _volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
-    """The voxels, and one label map for all masks; a voxel that two masks share is refused, not silently given to one."""
-    affine = _rows(grid.affine)
+    """The voxels, and the masks in as few label maps as hold them: masks that share a voxel go to different ones."""
     data = encode_npy_gz(grid.voxels)
     main = Media(
         member="volume.npy.gz",
@@ -348,46 +345,45 @@ def _volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
         size_bytes=len(data),
         units=grid.units,
         spacing_mm=grid.spacing_mm,
-        affine=affine,
+        affine=_rows(grid.affine),
         window=grid.window,
     )
-    if not grid.masks:
-        return ((main, data),)
-    label_map = encode_npy_gz(_label_map(grid.masks))
-    digest = hashlib.sha256(label_map).hexdigest()
-    masks = [
-        (
-            Media(
-                member=MASKS,
-                kind="mask",
-                shape=grid.voxels.shape,
-                dtype="uint8",
-                sha256=digest,
-                size_bytes=len(label_map),
-                units="label",
-                spacing_mm=grid.spacing_mm,
-                affine=affine,
-                label=label,
-                value=value,
-            ),
-            label_map,
+    members = [(main, data)]
+    for number, (label_map, labels) in enumerate(_label_maps(grid.masks)):
+        stored = encode_npy_gz(label_map)
+        shared = dataclasses.replace(
+            main,
+            member=mask_member(number),
+            kind="mask",
+            dtype="uint8",
+            sha256=hashlib.sha256(stored).hexdigest(),
+            size_bytes=len(stored),
+            units="label",
+            window=None,
         )
-        for value, label in enumerate(grid.masks, start=1)
-    ]
-    return ((main, data), *masks)
+        members += [(dataclasses.replace(shared, label=label, value=value), stored) for label, value in labels]
+    return tuple(members)
 
 
-def _label_map(masks: dict[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    if len(masks) > MAX_LABELS:
-        raise RecordError("too_many_masks", f"{len(masks)} masks", f"give at most {MAX_LABELS} structures of a volume")
-    out: NDArray[np.uint8] = np.zeros(next(iter(masks.values())).shape, np.uint8)
-    for value, (label, mask) in enumerate(masks.items(), start=1):
-        shared = int(np.count_nonzero(out[mask > 0]))
-        if shared:
-            found = f"{shared} voxels of mask {value} ({label[:40]}) that an earlier mask holds too"
-            raise RecordError("masks_overlap", found, "give structures that share no voxel, or a higher `threshold`")
-        out[mask > 0] = value
-    return out
+def mask_member(number: int) -> str:
+    """`masks.npy.gz` for the first label map, `masks-1.npy.gz` for the next."""
+    return "masks.npy.gz" if number == 0 else f"masks-{number}.npy.gz"
+
+
+def _label_maps(masks: dict[str, NDArray[np.uint8]]) -> list[tuple[NDArray[np.uint8], list[tuple[str, int]]]]:
+    """Label maps of uint8 and the (label, voxel value) pairs of each, first fit in the order of the masks."""
+    maps: list[tuple[NDArray[np.uint8], list[tuple[str, int]]]] = []
+    for label, mask in masks.items():
+        inside = mask > 0
+        for label_map, labels in maps:
+            if len(labels) < MAX_LABELS and not label_map[inside].any():
+                break
+        else:
+            label_map, labels = np.zeros(mask.shape, np.uint8), []
+            maps.append((label_map, labels))
+        labels.append((label, len(labels) + 1))
+        label_map[inside] = len(labels)
+    return maps
 
 
 def _clip_media(

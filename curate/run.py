@@ -149,13 +149,9 @@ def take_inventory(source: SourceConfig, place: Place, key: KeyHint, ring: Keyri
     return Inputs(source, place, tuple(entries), tuple(items[:limit]))
 
 
-def prepare_all(
-    recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor: Executor
-) -> list[tuple[str, Unit]]:
+def prepare_all(recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor: Executor) -> list[tuple[str, Unit]]:
     """All prepared units with their source's name, in plan order."""
-    by_source = [
-        (i.source.called, prepare.units_of(recipe, i.source, i.place, list(i.items), key)) for i in inputs
-    ]
+    by_source = [(i.source.called, prepare.units_of(recipe, i.source, i.place, list(i.items), key)) for i in inputs]
     names = {unit.key: name for name, units in by_source for unit in units}
     done = executor.run("prepare", [u for _, units in by_source for u in units], prepare.split_unit)
     return [(names.get(unit.key, unit.label), unit) for unit in done]
@@ -176,6 +172,6 @@ def kept_by_unit(work: Path, prepared: Sequence[Unit], decisions: Sequence[dict[
 def fatal(unit: Unit, death: WorkerDeath) -> list[Unit]:
     """Only preparing meets foreign bytes; where another stage kills its worker, the machine is at fault."""
     raise MedcurateError(
-        f"{unit.stage} of '{unit.label}' lost its worker twice ({death.found}); give workers more memory and run again: "
-        "finished units stay"
+        f"{unit.stage} of '{unit.label}' lost its worker twice ({death.found}); give workers more memory and run "
+        "again: finished units stay"
     )

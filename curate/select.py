@@ -184,5 +184,3 @@ def _texts(spec: SelectSpec, work_folder: Path) -> Callable[[Seen], Record]:
         return [row["record"] for row in read_rows(folder, ("record",))]
 
     return lambda row: record_of({"record": rows_of(row.unit)[row.row]})
-
-

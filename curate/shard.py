@@ -21,7 +21,6 @@ from manifests.sample import Draft, sample_key
 OWNER = "medcurate"
 MEMBER_MODE = 0o444
 TAR_BLOCK = 512
-MASKS = "masks.npy.gz"
 
 
 def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str, quoted: bool) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def fact_json(fact: Fact) -> dict[str, str]:
 
 
 def layout(sample: dict[str, Any], members: Iterable[str]) -> str:
-    """`image/1f3a9c02`: the members in words, and a digest of members and JSON type. Equal layouts may share a shard."""
+    """`png/1f3a9c02`: the members in words, and a digest of members and JSON type. Equal layouts may share a shard."""
     names = sorted(members)
     words = "+".join(n.split(".")[0] for n in names) or "text"
     return f"{words}/{digest([names, _type(sample)])[:8]}"

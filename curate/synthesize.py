@@ -126,8 +126,7 @@ def work(spec: SynthesizeSpec, folder: Path, work_folder: Path) -> Summary:
     with (folder / "samples.jsonl").open("wb") as stream:
         for presented in read_presented(work_folder, spec.presented):
             read = member_reader(presented, work_folder)
-            for draft in record_drafts(presented, read, spec, asking):
-                rows.append(_store(presented, draft, stream))
+            rows += [_store(presented, d, stream) for d in record_drafts(presented, read, spec, asking)]
     if asking.transient:
         raise TeacherError(
             "teacher_unreachable",

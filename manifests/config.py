@@ -25,9 +25,10 @@ class Config(BaseModel):
     @classmethod
     def _name_unknown_keys(cls, value: Any) -> Any:
         if isinstance(value, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in value:
-                if key not in cls.model_fields:
-                    raise ValueError(unknown("key", str(key), list(cls.model_fields)))
+                if key not in known:
+                    raise ValueError(unknown("key", str(key), known))
         return value
 
     def identity(self) -> dict[str, Any]:

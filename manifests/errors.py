@@ -43,9 +43,7 @@ class RecordError(MedcurateError):
 class Reject(MedcurateError):  # noqa: N818 - a decision, not an error: the record is sound and the recipe does not want it
     """A sound record that the recipe does not want, with the named reason and the evidence for it."""
 
-    def __init__(
-        self, reason: str, found: str, remedy: str = "none needed: sound but not wanted"
-    ) -> None:
+    def __init__(self, reason: str, found: str, remedy: str = "none needed: sound but not wanted") -> None:
         super().__init__(f"{reason}: found {found}")
         self.reason = reason
         self.found = found

@@ -201,9 +201,7 @@ def outcome(
 
 
 def not_a_record(entry: Entry, found: str, role: str = "data") -> Item:
-    return outcome(
-        entry, "dropped", "not_a_record", found, "none needed: nothing that could become a sample", role
-    )
+    return outcome(entry, "dropped", "not_a_record", found, "none needed: nothing that could become a sample", role)
 
 
 def usable(inventory: Sequence[Entry], exclude: Sequence[str]) -> tuple[list[Entry], list[Item]]:

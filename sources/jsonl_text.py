@@ -2,8 +2,8 @@
 
 The file is read in blocks of whole lines, so a file of any size is many units of work. `question`, `answer` and `text`
 name the fields (dots reach into objects: `data.question`); `id` names a field that is stable when lines move, else a
-line is known by its number and its content. Quirks: blank lines are no records; a line that is no JSON object, or lacks the fields,
-fails alone with its line number.
+line is known by its number and its content. Quirks: blank lines are no records; a line that is no JSON
+object, or lacks the fields, fails alone with its line number.
 """
 
 from __future__ import annotations

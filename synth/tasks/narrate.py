@@ -32,7 +32,7 @@ class Narrate(BaseModel):
     share: float = Field(default=1.0, gt=0, le=1)  # of the records, chosen by their keys
     prompt: str = "narrate"
     text_prompt: str = "explain"
-    facts: int = Field(default=6, ge=1, le=40)  # lines of facts that are shown
+    facts: int = Field(default=5, ge=1, le=40)  # lines of facts that are shown
     source_chars: int = Field(default=160, ge=40, le=20_000)  # of a text that is shown
     # Lines of a text that do not speak of its subject, as a pattern for their beginning. The default leaves of an ICD
     # category what it does not include, what holds it, and its codes: a small model takes one of them for the whole.
