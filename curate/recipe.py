@@ -24,7 +24,7 @@ from manifests.record import digest
 from manifests.sample import STAGES, StageName
 from sources import Source
 from sources.base import PACKAGE, Place, SourceConfig, resolve_root
-from synth.tasks import Task, parse_task
+from synth.tasks import TEACHER_TASKS, TaskEntry, parse_task
 from synth.teacher import TeacherConfig
 
 SHIPPED = Path(__file__).resolve().parent.parent / "manifests" / "recipes"
@@ -66,7 +66,7 @@ class Recipe(Config):
     deidentify: DeidentifyConfig = DeidentifyConfig()
     render: RenderConfig = RenderConfig()
     select: SelectConfig = SelectConfig()
-    tasks: tuple[Annotated[Task, BeforeValidator(parse_task)], ...] = Field(
+    tasks: tuple[TaskEntry, ...] = Field(
         default_factory=lambda: tuple(parse_task(n) for n in ("source_text", "qa", "caption", "measure", "mcq"))
     )
     teacher: TeacherConfig | None = None
@@ -90,6 +90,15 @@ class Recipe(Config):
         doubled = sorted({n for n in names if names.count(n) > 1})
         if doubled:
             raise ValueError(f"two sources are called '{doubled[0]}'; give each its own `name`")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_tasks_have_a_teacher(self) -> Recipe:
+        asking = [t.task for t in self.tasks if t.task in TEACHER_TASKS]
+        if asking and self.teacher is None:
+            raise ValueError(
+                f"task '{asking[0]}' asks a teacher; add `teacher: {{backend: embedded}}` or another backend"
+            )
         return self
 
     def identity(self) -> dict[str, Any]:

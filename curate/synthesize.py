@@ -35,6 +35,7 @@ from synth.proofs import MediaView
 from synth.requests import Answered, Ask, Ledger
 from synth.requests import ask as ask_teacher
 from synth.tasks import PROGRAM_TASKS, TEACHER_TASKS, Task, prompt_ids
+from synth.tasks.measure import Measure
 from synth.teacher import available, open_teacher
 from synth.teacher_config import TeacherConfig
 
@@ -175,7 +176,7 @@ def record_drafts(
     made: list[Draft] = []
     for task in spec.tasks:
         if task.task in PROGRAM_TASKS:
-            made += PROGRAM_TASKS[task.task](record, view, task, spec.seed)
+            made += PROGRAM_TASKS[task.task](record, view, _with_intensity(task, presented.media), spec.seed)
     proven = [_proven(draft, view) for draft in made]
     told = list(proven)
     for task in spec.tasks:
@@ -183,6 +184,13 @@ def record_drafts(
             ask: Ask = asking.ask
             told += TEACHER_TASKS[task.task](record, view, task, spec.seed, ask, proven)
     yield from _numbered([d for d in _one_conversation(told) if d.stage in spec.stages])
+
+
+def _with_intensity(task: Task, media: Sequence[Media]) -> Task:
+    """Mean attenuation may be asked where the volume that travels is in Hounsfield units."""
+    if isinstance(task, Measure) and any(m.kind == "volume" and m.units == "HU" for m in media):
+        return task.model_copy(update={"intensity": True})
+    return task
 
 
 def is_asked(task: Task, key: str) -> bool:

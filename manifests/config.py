@@ -53,6 +53,7 @@ def recipe_error(error: ValidationError, where: str) -> RecipeError:
         if problem["type"] == "union_tag_invalid":
             choices = [c.strip(" '") for c in str(context["expected_tags"]).split(",")]
             message = unknown(str(context["discriminator"]).strip("'"), str(context["tag"]), choices)
+            path = path.removesuffix(f".{context['tag']}")
         elif problem["type"] == "union_tag_not_found":
             message = f"has no {context['discriminator']}"
         elif "input" in problem and problem["type"] not in ("missing", "value_error"):

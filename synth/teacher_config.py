@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from manifests.config import Config
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class EmbeddedConfig(_Config):
+class EmbeddedConfig(Config):
     """llama.cpp in this process. One thread by default: it shares a machine with the other workers, and threads of
     llama.cpp that wait for a busy core spin (two workers with two threads each on two cores ran four times slower)."""
 
@@ -26,7 +24,7 @@ class EmbeddedConfig(_Config):
     context: int = Field(default=1024, ge=256, le=131_072)  # tokens, prompt and answer together
 
 
-class OpenAIConfig(_Config):
+class OpenAIConfig(Config):
     """An OpenAI-compatible endpoint. The key is read from the environment variable that `api_key_env` names, when it
     is needed, and is kept nowhere. `revision` is what the user knows of the served weights."""
 
@@ -51,7 +49,7 @@ class OpenAIConfig(_Config):
         return value.rstrip("/")
 
 
-class VllmConfig(_Config):
+class VllmConfig(Config):
     """vLLM in this process. `model` is a Hugging Face id or a folder, `model_revision` the commit of it."""
 
     backend: Literal["vllm"] = "vllm"
@@ -67,7 +65,7 @@ class VllmConfig(_Config):
     enforce_eager: bool = False
 
 
-class ScriptedConfig(_Config):
+class ScriptedConfig(Config):
     """Written answers, for testing a recipe without a model.
 
     `answers` maps a part of the prompt to the answer (the longest part that occurs wins, ties by text); `otherwise`
@@ -76,12 +74,12 @@ class ScriptedConfig(_Config):
     """
 
     backend: Literal["scripted"] = "scripted"
-    answers: dict[str, str] = {}
+    answers: dict[str, str] = Field(default_factory=dict)
     otherwise: str = ""
-    failures: dict[int, str] = {}
+    failures: dict[int, str] = Field(default_factory=dict)
 
 
-class ReplayConfig(_Config):
+class ReplayConfig(Config):
     """Answers from the request ledger alone; `model` and `revision` stand under `teacher` in the manifest."""
 
     backend: Literal["replay"] = "replay"

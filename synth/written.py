@@ -57,6 +57,8 @@ _SMALL = frozenset(_SMALL_WORDS.split())  # words that carry no content of their
 # ... and those of them that a whole sentence may end with; a single letter may be the answer to a multiple choice.
 _ENDING_WORDS = "yes no not one two image images scan scans picture study seen shown here both such this it"
 _ENDINGS = frozenset(_ENDING_WORDS.split())
+REPEATED_WORDS = 4
+MOST_REPEATED = 0.2  # share of runs of four words
 
 
 def fact_lines(record: Record, limit: int) -> str:
@@ -110,7 +112,8 @@ def read_fields(answered: Answered, names: Sequence[str], turn: int) -> tuple[di
 
 
 def check_text(text: str, shown: str, least: float, longest: int, turn: int) -> list[Verdict]:
-    """The verdicts `not_empty`, `length` (characters), `whole`, `plain_text`, `grounded` (`least`: share of words)."""
+    """The verdicts `not_empty`, `length` (characters), `whole`, `plain_text`, `repetition` (runs of four words) and
+    `grounded` (`least`: share of words)."""
     words = content_words(text)
     known = content_words(shown)
     strange = [word for word in words if not _known(word, known)]
@@ -122,6 +125,7 @@ def check_text(text: str, shown: str, least: float, longest: int, turn: int) -> 
         _verdict(turn, "length", float(len(text) <= longest), len(text) <= longest, f"{len(text)} characters"),
         _verdict(turn, "whole", float(whole), whole, f"ends with {last[:40]!r}"),
         check_plain(text, turn),
+        check_repetition(text, turn),
         _verdict(
             turn, "grounded", share, share >= least, ", ".join(strange[:6])[:120] or "every content word was shown"
         ),
@@ -132,6 +136,17 @@ def check_plain(text: str, turn: int) -> Verdict:
     """The verdict `plain_text`: no address, tag, fence, control token or unprintable character."""
     mark = _NOT_PLAIN.search(text)
     return _verdict(turn, "plain_text", float(not mark), not mark, mark[0] if mark and mark[0].isprintable() else "")
+
+
+def check_repetition(text: str, turn: int) -> Verdict:
+    """The verdict `repetition`: at most one in five runs of four words stands in the text again, which is how a small
+    model that goes round in circles shows itself. The score is the share of runs that are new."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    runs = [tuple(words[i : i + REPEATED_WORDS]) for i in range(len(words) - REPEATED_WORDS + 1)]
+    again = len(runs) - len(set(runs))
+    share = again / len(runs) if runs else 0.0
+    worst = max(sorted(set(runs)), key=runs.count) if again else ()
+    return _verdict(turn, "repetition", round(1 - share, 4), share <= MOST_REPEATED, " ".join(worst)[:120])
 
 
 def content_words(text: str) -> list[str]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from manifests.errors import RecipeError
+from manifests.config import Config, recipe_error
 from manifests.record import Record
 from manifests.sample import Draft
 from synth.proofs import MediaView
@@ -58,44 +58,26 @@ def prompt_ids(task: Task) -> tuple[str, ...]:
     return ()
 
 
-def parse_task(value: object) -> Task:
-    """The task that a recipe's entry means: a name, or a mapping with options. Raises `RecipeError` in one line."""
-    adapter: TypeAdapter[Task] = TypeAdapter(Task)
-    entry = _as_mapping(value)
-    names = task_names(adapter)
-    if entry.get("task") not in names:
-        raise RecipeError(f"no task {entry.get('task', value)!r}; valid tasks: {', '.join(names)}")
-    try:
-        return adapter.validate_python(entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join(str(part) for part in first["loc"][1:])
-        raise RecipeError(
-            f"task {entry['task']}: option {at!r}: {first['msg']}; {_options(str(entry['task']))}"
-        ) from None
-
-
-def task_names(adapter: TypeAdapter[Task]) -> tuple[str, ...]:
-    """The names in the union, in alphabetical order."""
-    return tuple(sorted(adapter.json_schema()["discriminator"]["mapping"]))
-
-
-def _options(name: str) -> str:
-    schema = TypeAdapter(Task).json_schema()["$defs"]
-    for model in schema.values():
-        if model["properties"]["task"].get("const") == name:
-            return f"options: {', '.join(key for key in model['properties'] if key != 'task') or 'none'}"
-    return "no options"
-
-
-def _as_mapping(value: object) -> dict[str, object]:
+def _as_mapping(value: object) -> object:
+    """A name or `{name: options}` as the mapping that the union reads; a task stays what it is."""
     if isinstance(value, str):
         return {"task": value}
-    if isinstance(value, Mapping):
-        if "task" in value:
-            return {str(key): item for key, item in value.items()}
-        if len(value) == 1:
-            name, options = next(iter(value.items()))
-            if options is None or isinstance(options, Mapping):
-                return {"task": name, **(options or {})}
-    raise RecipeError(f"a task is a name or a mapping with options, not {value!r}")
+    if isinstance(value, Mapping) and "task" not in value and len(value) == 1:
+        name, options = next(iter(value.items()))
+        if options is None or isinstance(options, Mapping):
+            return {"task": name, **(options or {})}
+    if isinstance(value, (Mapping, Config)):
+        return value
+    raise ValueError(f"a task is a name or a mapping with options, not {value!r}")
+
+
+TaskEntry = Annotated[Task, BeforeValidator(_as_mapping)]  # what a recipe may write
+
+
+def parse_task(value: object) -> Task:
+    """The task that a recipe's entry means: a name, or a mapping with options. Raises `RecipeError` in one line."""
+    adapter: TypeAdapter[Task] = TypeAdapter(TaskEntry)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise recipe_error(error, "task") from None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from manifests.config import Config
 from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Draft, Proof, Turn
@@ -20,10 +21,8 @@ from synth.proofs import MediaView, call_text, evaluate, mask_labels
 from synth.tasks.common import finish, joined, pick, with_article
 
 
-class Caption(BaseModel):
+class Caption(Config):
     """`max_structures` limits how many masks are listed; `source_caption` adds the source's own words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["caption"] = "caption"
     max_structures: int = Field(default=8, ge=0, le=256)
@@ -47,6 +46,7 @@ REQUESTS = (
     "Tell me what can be said about this {kind}.",
     "Provide a factual description of this {kind}.",
 )
+_UNTOLD = frozenset({"OT"})  # "other" says nothing of how it was made
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
 
 
@@ -73,7 +73,9 @@ def _opening(view: MediaView, kind: str) -> _Said:
     side, by_side = _fact(view, "laterality")
     position, by_position = _fact(view, "view_position")
     side = _SIDES.get(side.lower(), "")
-    noun = " ".join(word for word in (plane.lower(), words_for(modality), kind) if word)
+    modality, by_modality = ("", "") if modality.upper() in _UNTOLD else (modality, by_modality)
+    technique = words_for(modality).removesuffix(" imaging")  # "magnetic resonance image", not "imaging image"
+    noun = " ".join(word for word in (plane.lower(), technique, kind) if word)
     where = " ".join(word for word in (side, body_part_words(part)) if word) if part else ""
     sentence = f"This is {with_article(noun)}"
     sentence += f" of the {where}" if where else f" of the {side} side" if side in ("left", "right") else ""

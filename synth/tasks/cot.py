@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth import prompting
@@ -27,10 +28,8 @@ from synth.written import check_plain, check_text, excerpt, fact_lines, first_fa
 TURN = 1  # the assistant's
 
 
-class Cot(BaseModel):
+class Cot(Config):
     """`attempts` are samples of one question; more than one needs a temperature, or they would all be the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["cot"] = "cot"
     share: float = Field(default=1.0, gt=0, le=1)  # of the records, chosen by their keys

@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from manifests.config import Config
 from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Turn
@@ -23,10 +24,8 @@ from synth.verify import no_leak, normal_form
 LETTERS = "ABCDE"
 
 
-class Mcq(BaseModel):
+class Mcq(Config):
     """`options` per question (fewer where there are not as many); `labels`: all class names that the source uses."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["mcq"] = "mcq"
     options: int = Field(default=4, ge=2, le=5)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from manifests.config import Config
 from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Proof, Turn
@@ -24,10 +25,8 @@ from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
 from synth.verify import no_leak
 
 
-class Measure(BaseModel):
+class Measure(Config):
     """`intensity`: the target keeps HU, so mean attenuation may be asked. `tolerance` is relative, for mL and mm."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["measure"] = "measure"
     intensity: bool = False

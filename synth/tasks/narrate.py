@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Draft
 from synth import prompting
@@ -23,10 +24,8 @@ from synth.written import check_text, excerpt, fact_lines, first_failed, read_fi
 TURN = -1  # the draft's text
 
 
-class Narrate(BaseModel):
+class Narrate(Config):
     """`prompt` and `text_prompt` are shipped names or paths of prompt files."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["narrate"] = "narrate"
     share: float = Field(default=1.0, gt=0, le=1)  # of the records, chosen by their keys

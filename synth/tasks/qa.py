@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from manifests.config import Config
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Turn
 from synth.proofs import MediaView, call_text, prove
@@ -23,10 +24,8 @@ _SPAN_CHARS = 300
 _OPTION = re.compile(r"^\s*\(?([A-E])[.):]\s", re.MULTILINE)
 
 
-class Qa(BaseModel):
+class Qa(Config):
     """`context` puts the source's text before the question; `tolerance` is relative, for answers that are a number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["qa"] = "qa"
     context: bool = False

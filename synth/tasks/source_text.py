@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from manifests.config import Config
 from manifests.record import Record
 from manifests.sample import Draft
 from synth.proofs import MediaView, call_text, prove
@@ -13,10 +14,8 @@ from synth.tasks.common import finish, source_verdict
 from synth.verify import latin_script, length
 
 
-class SourceText(BaseModel):
+class SourceText(Config):
     """`max_chars` and `latin_only` reject with a named verdict; 0 means no limit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["source_text"] = "source_text"
     max_chars: int = Field(default=0, ge=0)

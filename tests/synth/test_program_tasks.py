@@ -264,7 +264,7 @@ def test_a_record_without_anything_measurable_gives_no_question() -> None:
 def test_a_caption_says_what_is_known_and_each_number_is_proven(brain: MediaView) -> None:
     text, talk = caption.drafts(record("volume", brain), brain, Caption(), 1)
     assert (text.stage, talk.stage) == ("pretrain", "sft")
-    assert text.text.startswith("This is an axial magnetic resonance imaging volume of the brain. The sequence is T1.")
+    assert text.text.startswith("This is an axial magnetic resonance volume of the brain. The sequence is T1.")
     assert {p.turn for p in text.proofs} == {-1}
     assert {p.turn for p in talk.proofs} == {1}
     assert talk.turns[1].content == text.text
@@ -419,12 +419,12 @@ def test_a_task_is_a_name_or_a_mapping_with_options() -> None:
 
 @pytest.mark.parametrize("value", ["measures", {"task": "x"}, {"a": 1, "b": 2}, 3, None, [], {"measure": 3}])
 def test_an_unknown_task_names_the_valid_ones(value: object) -> None:
-    with pytest.raises(RecipeError, match=r"valid tasks: .*caption.*measure|a name or a mapping"):
+    with pytest.raises(RecipeError, match=r"known: .*caption.*measure|a name or a mapping|has no"):
         parse_task(value)
 
 
 def test_an_unknown_option_names_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"task measure: option 'max'.*options: intensity, max_questions"):
+    with pytest.raises(RecipeError, match=r"unknown key 'max'.*known: intensity, max_questions"):
         parse_task({"task": "measure", "max": 3})
 
 

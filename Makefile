@@ -1,0 +1,49 @@
+# `make demo` and `make test` need Linux, Python 3.11 or newer with pip, and make; they create .venv and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+OUT ?= out/demo
+
+.PHONY: demo test test-fast check bench wheel clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.demo
+	$(BIN)/curate run demo --out $(OUT)
+	$(BIN)/curate verify $(OUT)
+	$(BIN)/curate report $(OUT)
+	@echo "open $(OUT)/report/index.html in a browser"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not cluster and not demo and not slow"
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.units --write
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --quiet --wheel --outdir dist .
+
+clean:
+	rm -rf $(VENV) dist out
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medcurate needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml constraints.txt demo-packages.txt
+	$(PIP) --constraint constraints.txt --editable '.[demo]'
+	$(PIP) --no-deps --requirement demo-packages.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,243 @@
+"""Whether what a sample says is what its proofs prove: the rule that names an edited answer.
+
+A proof fixes a value; these rules fix the words around it. For a text or turn that a program wrote:
+
+- it carries at least one proof, and every proof's value stands in it: a number as a number of its own, followed by its
+  unit; a structure, modality, body part, side or label in the plain words of `synth.facts`; yes or no as the first word;
+- an answer to lettered options is `LETTER. option`, letter and option as the question lists them, and the option is the
+  proof's value;
+- every number in it is one of a proof or of a fact of the sample ("counting from 0" apart);
+- the mask or axis that a proof speaks of is named in the question or in the answer, and directly before its value
+  where several are listed;
+- a source's own words (`span`, `digest`) stand there exactly.
+
+For a gold (`answer`): it is the proof's value, with its unit, each of its synonyms too; the turn that answers it, if
+there is one, earns the reward. Not covered: words without a value between them, and prose that a teacher wrote, which
+has verdicts instead of proofs: an edit there is named only by digests and roots.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from manifests.errors import VerificationError
+from manifests.record import Fact
+from manifests.sample import Answer, Proof, Turn
+from synth.calls import Call, parse_call
+from synth.facts import body_part_words, modalities_in, structure_words, words_for
+from synth.verify import normal_form, verify_answer
+
+_OPTION = re.compile(r"^\s*\(?([A-E])[.):]\s+(.*?)\s*$", re.MULTILINE)
+_CHOICE = re.compile(r"\A([A-E])\. (.*)\Z", re.DOTALL)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_QUOTES = ("span", "digest")
+_SIDES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
+_UNITS: Mapping[str, str] = MappingProxyType({"mL": "mL", "mm": "mm", "HU": "HU", "s": "(?:seconds?|s)"})
+_MEASURED = frozenset(
+    ("volume_ml", "longest_axis_mm", "count", "mean_hu", "mean_intensity", "extent_mm", "frame_count", "duration_s")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What of a sample the rules look at."""
+
+    text: str
+    turns: tuple[Turn, ...]
+    answer: Answer | None
+    proofs: tuple[Proof, ...]
+    facts: tuple[Fact, ...]
+    words: Mapping[str, str]  # text, question, answer of the source
+    by_teacher: bool
+
+
+def unstated(said: Said) -> Iterator[str]:
+    """What does not hold, in words; nothing where all holds."""
+    try:
+        calls = {proof.call: parse_call(proof.call) for proof in said.proofs}
+    except VerificationError as error:
+        yield str(error)
+        return
+    by_turn: dict[int, list[Proof]] = defaultdict(list)
+    for proof in said.proofs:
+        by_turn[proof.turn].append(proof)
+    if said.answer is not None:
+        yield from _gold(said, said.answer, calls)
+        return
+    spoken = {i: turn.content for i, turn in enumerate(said.turns) if turn.role == "assistant"} or {-1: said.text}
+    for turn in sorted(by_turn.keys() - spoken.keys()):
+        yield f"proof {by_turn[turn][0].call} speaks of turn {turn}, which is no answer"
+    for turn, content in spoken.items():
+        question = said.turns[turn - 1].content if turn > 0 else ""
+        if by_turn[turn]:
+            yield from _turn(said, turn, question, content, by_turn[turn], calls)
+        elif not said.by_teacher:
+            yield f"turn {turn} {content[:60]!r} has no proof"
+
+
+def _turn(
+    said: Said, turn: int, question: str, content: str, proofs: list[Proof], calls: Mapping[str, Call]
+) -> Iterator[str]:
+    shown = f"turn {turn} {content[:80]!r}"
+    quoted = [p for p in proofs if calls[p.call].name in _QUOTES]
+    for proof in quoted:
+        if not _is_quoted(proof, content, said.words):
+            yield f"{shown} is not what {proof.call[:60]} proves"
+    if quoted:
+        return
+    options = dict(_OPTION.findall(question))
+    choice = _CHOICE.match(content) if options else None
+    if options and (choice is None or normal_form(options.get(choice[1], "")) != normal_form(choice[2])):
+        yield f"{shown} is not a letter with its option; options: {options}"
+        return
+    alike = Counter(calls[p.call].name for p in proofs)
+    for proof in proofs:
+        call = calls[proof.call]
+        if choice is not None:
+            holds = _is_form(choice[2], call, proof, said.facts)
+        else:
+            holds = _states(content, call, proof, said.facts)
+        if not holds:
+            yield f"{shown} does not state {proof.call} = {proof.value} {proof.unit}".rstrip()
+        elif not _names(call, f"{question}\n{content}") or (
+            alike[call.name] > 1 and call.name == "volume_ml" and not _side_by_side(call, proof, content)
+        ):
+            yield f"{shown} does not name what {proof.call} = {proof.value} speaks of"
+    known = _numbers_known(said, proofs)
+    told = re.sub(r"(?i)counting from 0", "", content)
+    strange = [n for n in _NUMBER.findall(told) if n not in known]
+    if strange and not said.by_teacher:
+        yield f"{shown} has a number that nothing proves: {strange[0]}"
+
+
+def _is_quoted(proof: Proof, content: str, words: Mapping[str, str]) -> bool:
+    call = parse_call(proof.call)
+    if call.name == "span":
+        return " ".join(proof.value.split()) == " ".join(content.split())
+    source = words.get(dict(call.args).get("field", ""), "")
+    return hashlib.sha256(content.encode()).hexdigest() == proof.value or content == source.strip()
+
+
+def _forms(call: Call, proof: Proof, facts: tuple[Fact, ...]) -> list[set[str]]:
+    """The values of a proof, each in the words that may say it."""
+    if call.name == "largest":
+        return [{proof.value, structure_words(proof.value)}]
+    if call.name != "label":
+        return [{proof.value}]
+    args = dict(call.args)
+    name, about = args["fact"], args.get("about", "")
+    values = dict.fromkeys(f.value for f in facts if f.name == name and (not about or f.about == about))
+    return [_label_forms(name, value) for value in values] or [{proof.value}]
+
+
+def _label_forms(name: str, value: str) -> set[str]:
+    forms = {value, value.replace("_", " "), structure_words(value)}
+    if name == "modality":
+        forms.add(words_for(value))
+    if name == "body_part":
+        forms.add(body_part_words(value))
+    if name == "laterality":
+        forms = {_SIDES.get(value.lower(), value.lower())}
+    if name == "chapter":
+        forms.add(re.sub(r"\s*\([^()]*\)\s*$", "", value).strip())
+    return forms
+
+
+def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> bool:
+    """Whether a sentence states a proof's value."""
+    value = proof.value
+    if call.name in _MEASURED:
+        unit = rf"\s*{_UNITS[proof.unit]}\b" if proof.unit in _UNITS else ""
+        return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\d]|\.\d){unit}", content) is not None
+    if call.name == "slice_range":
+        return _NUMBER.findall(re.sub(r"(?i)counting from 0", "", content))[-2:] == value.split("-")
+    if call.name == "is_left_of":
+        first = normal_form(content).partition(" ")[0]
+        return first == value and (" not " in content) == (value == "no")
+    if call.name == "label" and dict(call.args)["fact"] == "modality" and _modality_named(content, value):
+        return True
+    return all(any(_phrase(form, content) for form in forms) for forms in _forms(call, proof, facts))
+
+
+def _is_form(option: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> bool:
+    """Whether an option is a proof's value, no more and no less."""
+    if call.name == "label" and dict(call.args)["fact"] == "modality" and _modality_named(option, proof.value):
+        return True
+    allowed = {form.casefold() for forms in _forms(call, proof, facts) for form in forms}
+    return option.strip().casefold() in allowed
+
+
+def _modality_named(content: str, value: str) -> bool:
+    meant = [codes for _, codes in modalities_in(content)]
+    return bool(meant) and all(value.strip().upper() in codes for codes in meant)
+
+
+def _phrase(form: str, content: str) -> bool:
+    flat = normal_form(form)
+    return f" {flat} " in f" {normal_form(content)} " if flat else form in content
+
+
+def _names(call: Call, told: str) -> bool:
+    """Whether masks and axes that a call speaks of are named."""
+    for name, value in call.args:
+        if name in ("mask", "a", "b") and not (_phrase(structure_words(value), told) or _phrase(value, told)):
+            return False
+        if name == "axis" and not re.search(rf"\b{value}\b", told):
+            return False
+    return True
+
+
+def _side_by_side(call: Call, proof: Proof, content: str) -> bool:
+    name = re.escape(structure_words(dict(call.args)["mask"]))
+    return re.search(rf"{name}\W{{1,3}}{re.escape(proof.value)}(?!\d)", content) is not None
+
+
+def _numbers_known(said: Said, proofs: list[Proof]) -> set[str]:
+    sources = [text for p in proofs for text in (p.value, p.call)]
+    sources += [text for f in said.facts for text in (f.value, f.about, f.unit)]
+    sources += [body_part_words(f.value) for f in said.facts if f.name == "body_part"]
+    return {number for text in sources for number in _NUMBER.findall(text)}
+
+
+# --- golds -----------------------------------------------------------------------------------------------------------
+
+
+def _gold(said: Said, answer: Answer, calls: Mapping[str, Call]) -> Iterator[str]:
+    question = next((turn.content for turn in said.turns if turn.role == "user"), "")
+    for turn in said.turns:
+        if turn.role == "assistant":
+            verdict = verify_answer(turn.content, answer)
+            if not verdict.passed:
+                yield f"the answer {turn.content[-60:]!r} does not earn the gold {answer.gold!r}: {verdict.evidence}"
+    if not said.proofs and not said.by_teacher:
+        yield f"gold {answer.gold!r} has no proof"
+    for proof in said.proofs:
+        call = calls[proof.call]
+        if not _gold_is(question, answer, call, proof, said):
+            yield f"gold {answer.gold!r} {answer.unit} is not {proof.call} = {proof.value} {proof.unit}".rstrip()
+        elif not _names(call, question):
+            yield f"the question {question[:60]!r} does not name what {proof.call} speaks of"
+
+
+def _gold_is(question: str, answer: Answer, call: Call, proof: Proof, said: Said) -> bool:
+    gold = answer.gold
+    if call.name in _QUOTES:
+        source = proof.value if call.name == "span" else said.words.get("answer", "")
+        if answer.type == "number":
+            found = re.findall(r"[-+−]?[\d.,eE+]+", source)
+            return gold in found and answer.unit in source
+        return normal_form(gold) == normal_form(source)
+    if answer.type == "mcq":
+        option = dict(_OPTION.findall(question)).get(gold, "")
+        return option != "" and _is_form(option, call, proof, said.facts)
+    if call.name == "slice_range":
+        return all(_NUMBER.findall(one) == proof.value.split("-") for one in gold.split("|"))
+    if answer.type == "label":
+        allowed = {normal_form(f) for forms in _forms(call, proof, said.facts) for f in forms}
+        return all(normal_form(one) in allowed for one in gold.split("|"))
+    return (gold, answer.unit) == (proof.value, proof.unit)

@@ -1,0 +1,283 @@
+"""The command line. Thin: each command checks its options, calls one function and prints what it returned.
+
+Exit codes: 0 done; 1 unexpected; 2 usage or recipe error; 3 finished, but more records failed than the recipe allows;
+4 verification found something. Imports stand inside the commands, so `curate --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+from curate import __version__
+from manifests.errors import MedcurateError, RecipeError, VerificationError
+
+if TYPE_CHECKING:
+    from curate.run import Result
+
+UNEXPECTED, USAGE, TOO_MANY_FAILED, NOT_VERIFIED = 1, 2, 3, 4
+P = ParamSpec("P")
+
+
+class Examples(click.Command):
+    """A command whose epilog keeps its line breaks."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            formatter.write("\nExample:\n" + "".join(f"  {line}\n" for line in self.epilog.splitlines()))
+
+
+def ends_well(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn our errors into one line and the right exit code; MEDCURATE_DEBUG=1 shows the traceback too."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except MedcurateError as error:
+            if os.environ.get("MEDCURATE_DEBUG"):
+                raise
+            click.echo(f"curate: {error}", err=True)
+            codes = {RecipeError: USAGE, VerificationError: NOT_VERIFIED}
+            sys.exit(codes.get(type(error), UNEXPECTED))
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="medcurate")
+def main() -> None:
+    """Turn public medical sources into verified WebDataset shards, and prove what is in them."""
+
+
+recipe_argument = click.argument("recipe")
+set_option = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a recipe key.")
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Root of data."
+)
+work_option = click.option("--work", type=click.Path(path_type=Path), help="Prepared units; default OUT/.work.")
+key_option = click.option("--key-file", type=click.Path(path_type=Path), help="Key for pseudonyms (mode 0600).")
+out_argument = click.argument("out", type=click.Path(path_type=Path))
+
+
+@main.command(cls=Examples, epilog="curate run demo --out out/demo\ncurate run my.yaml --out out/my --set seed=8")
+@recipe_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the output goes.")
+@data_option
+@click.option(
+    "--workers", type=click.IntRange(min=0), default=None, help="Local Ray workers; 0: no Ray. Default: cores."
+)
+@click.option("--address", default="", help="A running Ray cluster, e.g. auto.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many records of each source.")
+@set_option
+@work_option
+@key_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+@ends_well
+def run(
+    recipe: str,
+    out: Path,
+    data: Path | None,
+    workers: int | None,
+    address: str,
+    limit: int | None,
+    overrides: tuple[str, ...],
+    work: Path | None,
+    key_file: Path | None,
+    quiet: bool,
+) -> None:
+    """Run RECIPE (a shipped name or a YAML file) and leave a verified-ready output in OUT."""
+    from curate.recipe import load
+    from curate.run import Options
+    from curate.run import run as run_recipe
+
+    loaded, folder = load(recipe, overrides)
+    options = Options(
+        out=out.absolute(),
+        work=(work or out / ".work").absolute(),
+        recipe_folder=folder,
+        data=data.absolute() if data else None,
+        workers=(os.cpu_count() or 1) if workers is None else workers,
+        address=address,
+        limit=limit,
+        key_file=key_file.absolute() if key_file else None,
+        quiet=quiet,
+    )
+    result = run_recipe(loaded, options)
+    click.echo(summary(result, out))
+    counts = result.manifest.counts
+    failed = sum(counts.failed.values())
+    if failed > loaded.limits.failed * counts.read:
+        click.echo(
+            f"curate: {failed} of {counts.read} records failed, more than limits.failed = {loaded.limits.failed:g} "
+            "allows; `curate query OUT failures` lists them",
+            err=True,
+        )
+        sys.exit(TOO_MANY_FAILED)
+
+
+def summary(result: Result, out: Path) -> str:
+    """What a run made, in a few lines."""
+    m = result.manifest
+    counts = m.counts
+    per_stage = [
+        f"{stage} {sum(s.samples for s in m.shards if s.stage == stage)}" for stage in ("pretrain", "sft", "rlvr")
+    ]
+    lost = f"{sum(counts.dropped.values())} dropped + {sum(counts.failed.values())} failed"
+    lines = [
+        f"{counts.read} records read = {counts.kept} kept + {counts.duplicate} duplicate + {lost}",
+        f"samples: {', '.join(per_stage)}, in {len(m.shards)} shards, {sum(s.bytes for s in m.shards) / 1e6:.1f} MB",
+        teacher_line(result),
+    ]
+    if m.key == "public":
+        lines.append("pseudonyms: public key (from the recipe); set MEDCURATE_KEY or --key-file for private data")
+    lines += [
+        f"units run: {result.executed}, {m.environment['seconds']['total']:.1f} s",
+        f"look at: {out}/README.md, {out}/manifest.json, {out}/shards/, {out}/ledger/",
+        f"next:    curate verify {out}    curate report {out}    curate query {out} funnel",
+    ]
+    return "\n".join(lines)
+
+
+def teacher_line(result: Result) -> str:
+    teacher = result.manifest.teacher
+    if not teacher.model:
+        return f"teacher: {teacher.state}"
+    rejected = ", ".join(f"{n} {reason}" for reason, n in teacher.rejected.items())
+    return f"teacher: {teacher.model} wrote {teacher.requests} answers, {teacher.accepted} accepted" + (
+        f", rejected by check: {rejected}" if rejected else ""
+    )
+
+
+@main.command(cls=Examples, epilog="curate plan demo\ncurate plan my.yaml --out out/my")
+@recipe_argument
+@click.option("--out", type=click.Path(path_type=Path), help="An output whose finished work counts.")
+@data_option
+@set_option
+@work_option
+@key_option
+@ends_well
+def plan(
+    recipe: str,
+    out: Path | None,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    work: Path | None,
+    key_file: Path | None,
+) -> None:
+    """Say what a run of RECIPE would do: sources, licences, units done and to do, teacher requests, mixture."""
+    from curate.plan import plan as plan_recipe
+    from curate.plan import text
+    from curate.recipe import load
+    from curate.run import Options
+
+    loaded, folder = load(recipe, overrides)
+    with tempfile.TemporaryDirectory() as scratch:
+        known = work or (out / ".work" if out else Path(scratch))
+        options = Options(
+            out=(out or Path(scratch)).absolute(),
+            work=known.absolute(),
+            recipe_folder=folder,
+            data=data.absolute() if data else None,
+            workers=0,
+            key_file=key_file.absolute() if key_file else None,
+            quiet=True,
+        )
+        click.echo(text(plan_recipe(loaded, options)))
+
+
+@main.command(cls=Examples, epilog="curate sources\ncurate sources dicom_tree")
+@click.argument("name", required=False)
+@ends_well
+def sources(name: str | None) -> None:
+    """List the sources that a recipe can name, or show one with its keys."""
+    from curate.catalogue import list_sources, show_source
+
+    click.echo(show_source(name) if name else list_sources())
+
+
+@main.command(cls=Examples, epilog="curate verify out/demo\ncurate verify out/demo --json")
+@out_argument
+@click.option("--json", "as_json", is_flag=True, help="Findings for machines.")
+@ends_well
+def verify(out: Path, as_json: bool) -> None:
+    """Re-check everything in OUT: digests, counts, links, splits, proofs. Exit 0 only if all holds."""
+    from curate.audit import verify as verify_output
+
+    report = verify_output(out)
+    click.echo(report.to_json() if as_json else report.text())
+    if not report.ok:
+        sys.exit(NOT_VERIFIED)
+
+
+@main.command(cls=Examples, epilog="curate explain out/demo 3f9a1c")
+@out_argument
+@click.argument("key")
+@ends_well
+def explain(out: Path, key: str) -> None:
+    """Tell one record's whole story, kept or not. KEY may be a unique beginning of a record's or a sample's key."""
+    from curate.explain import explain as explain_record
+
+    click.echo(explain_record(out, key))
+
+
+@main.command(cls=Examples, epilog='curate query out/demo funnel\ncurate query out/demo "SELECT * FROM ledger LIMIT 3"')
+@out_argument
+@click.argument("sql", required=False)
+@ends_well
+def query(out: Path, sql: str | None) -> None:
+    """Ask the ledger in SQL (DuckDB), or by a named query; without one, list the names."""
+    from curate.query import NAMED, as_table
+    from curate.query import query as run_query
+
+    if not sql:
+        click.echo("\n".join(f"{name:<16}{what}" for name, (what, _) in sorted(NAMED.items())))
+        return
+    click.echo(as_table(*run_query(out, sql)))
+
+
+@main.command(cls=Examples, epilog="curate diff out/a out/b")
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@ends_well
+def diff(first: Path, second: Path) -> None:
+    """Say what differs between two outputs, and why. Exit 0 if nothing does, 4 if something does."""
+    from curate.compare import differences
+
+    found = differences(first, second)
+    click.echo("\n".join(found) if found else "no difference: recipe, inputs, ledger and shards are equal")
+    if found:
+        sys.exit(NOT_VERIFIED)
+
+
+@main.command(cls=Examples, epilog="curate report out/demo")
+@out_argument
+@ends_well
+def report(out: Path) -> None:
+    """Write OUT/report/index.html, one self-contained page."""
+    from curate.report import write_report
+
+    click.echo(write_report(out))
+
+
+@main.command(cls=Examples, epilog="curate doctor")
+@ends_well
+def doctor() -> None:
+    """Say whether this machine is ready: Python, codecs, ffmpeg, Ray, teacher, GPU, disk."""
+    from curate.doctor import examine, text
+
+    findings = examine()
+    click.echo(text(findings))
+    if any(f.needed_for == "everything" and not f.ok for f in findings):
+        sys.exit(UNEXPECTED)
+
+
+if __name__ == "__main__":
+    main()

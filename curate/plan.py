@@ -1,0 +1,132 @@
+"""Plan: what a run would do, as far as it can be known without doing it.
+
+Stages are looked up in order: of a finished stage the plan knows the next one's units; the first unfinished stage ends
+the look-up. The inventory is taken if it is small or done already, since nothing can be said without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate import inventory, mix, prepare, present, select, synthesize
+from curate.inventory import KeyHint
+from curate.keyring import Keyring
+from curate.recipe import Recipe, place_of
+from curate.run import Executor, Inputs, Options, kept_by_unit, take_inventory
+from curate.store import is_done
+from curate.units import Unit
+from manifests.mixture import Row
+from synth.tasks import TEACHER_TASKS
+
+LISTED_ONLY_BYTES = 2 << 30  # a larger unread source is listed, not read, by `plan`
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    name: str
+    kind: str
+    files: int
+    size_bytes: int
+    items: dict[str, int]  # by form; empty where the inventory was not taken
+    licence: str
+    access: str
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    name: str
+    units: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    sources: tuple[SourcePlan, ...]
+    stages: tuple[StagePlan, ...]
+    ends: str  # why nothing is known beyond the last stage; "" where all is done
+    teacher: str
+    requests: int | None  # about; None before it is known which records stay
+    mixture: tuple[Row, ...]
+
+
+def plan(recipe: Recipe, options: Options) -> Plan:
+    """What `run` would do with these options. Writes the inventory into the work folder, nothing else."""
+    ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
+    key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
+    teacher = synthesize.teacher_state(recipe)
+    sources: list[SourcePlan] = []
+    inputs: list[Inputs] = []
+    with contextlib.ExitStack() as stack:
+        executor = Executor(options, stack)
+        for source in recipe.sources:
+            place = place_of(source, options.recipe_folder, options.data)
+            units = inventory.units_of(source, place, key)
+            size = sum(u.size_bytes for u in units)
+            unread = sum(u.size_bytes for u in units if not is_done(options.work, u.stage, u.key))
+            items: dict[str, int] = {}
+            if unread <= LISTED_ONLY_BYTES:
+                inputs.append(take_inventory(source, place, key, ring, executor))
+                items = dict(sorted(Counter(i.form for i in inputs[-1].items).items()))
+            files = sum(u.records for u in units)
+            kind = str(getattr(source, "source", ""))
+            sources.append(SourcePlan(source.called, kind, files, size, items, source.licence, source.access))
+    shares = sum(getattr(t, "share", 1.0) for t in teacher.tasks if t.task in TEACHER_TASKS)
+    if len(inputs) < len(recipe.sources):
+        ends = "a source is larger than a plan reads: `curate run` takes its inventory"
+        return Plan(tuple(sources), (), ends, teacher.state, None, ())
+    stages, ends, rows, kept = _stages(recipe, inputs, key, teacher, options.work)
+    requests = None if kept is None else round(kept * shares)
+    return Plan(tuple(sources), tuple(stages), ends, teacher.state, requests, rows)
+
+
+def _stages(
+    recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, teacher: synthesize.TeacherState, work: Path
+) -> tuple[list[StagePlan], str, tuple[Row, ...], int | None]:
+    stages: list[StagePlan] = []
+
+    def done(name: str, units: Sequence[Unit]) -> bool:
+        finished = sum(is_done(work, u.stage, u.key) for u in units)
+        stages.append(StagePlan(name, len(units), finished))
+        return finished == len(units)
+
+    prepared = [
+        (i.source.called, u) for i in inputs for u in prepare.units_of(recipe, i.source, i.place, list(i.items), key)
+    ]
+    if not done("prepare", [u for _, u in prepared]):
+        return stages, "the later stages depend on what prepare finds", (), None
+    selection = select.unit_of(recipe, prepared)
+    if not done("select", [selection]):
+        return stages, "the later stages depend on what select keeps", (), None
+    kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
+    count = sum(len(k) for k in kept)
+    shown = present.units_of(recipe, prepared, kept)
+    spoken = synthesize.units_of(recipe, shown, teacher)
+    if not (done("present", shown) & done("synthesize", spoken)):
+        return stages, "mixing and packing depend on what synthesize offers", (), count
+    shards = mix.plan_shards(recipe, work, spoken)
+    done("pack", [s.unit for s in shards.shards])
+    return stages, "", shards.table, count
+
+
+def text(made: Plan) -> str:
+    """The plan as a person reads it."""
+    lines = [f"{'source':<16}{'kind':<14}{'files':>8}{'MB':>10}  {'licence':<24}{'access':<12}items"]
+    for s in made.sources:
+        items = ", ".join(f"{n} {form}" for form, n in s.items.items()) or "not looked at"
+        lines.append(
+            f"{s.name:<16}{s.kind:<14}{s.files:>8}{s.size_bytes / 1e6:>10.1f}  {s.licence:<24}{s.access:<12}{items}"
+        )
+    lines += ["", f"{'stage':<12}{'units':>8}{'done':>8}{'to run':>8}"]
+    lines += [f"{s.name:<12}{s.units:>8}{s.done:>8}{s.units - s.done:>8}" for s in made.stages]
+    if made.ends:
+        lines.append(f"({made.ends})")
+    lines += ["", f"teacher: {made.teacher}" + (f"; about {made.requests} requests" if made.requests else "")]
+    if made.mixture:
+        lines += ["", f"{'stage':<10}{'source':<16}{'available':>10}{'drawn':>8}"]
+        lines += [f"{r.stage:<10}{r.source:<16}{r.available:>10}{r.expected:>8}" for r in made.mixture]
+    return "\n".join(lines)

@@ -1,0 +1,188 @@
+"""Thumbnails: what a finished sample's media look like, small enough to stand inside a page as a data URI.
+
+    image    the PNG member, shrunk to `SIDE` pixels
+    volume   one axial slice, as radiologists look at it (anterior up, the patient's right on the left), its pixels made
+             square by the spacing, windowed, with the outlines of the masks that travel with it
+    video    four frames, evenly spread, two by two
+
+Orientation follows the affine; a volume without one is shown as its middle slice along z, rows down. Pictures are for
+looking over a corpus: they are 8-bit, resampled and may be JPEG; no number is read from them. Not covered: overlays on
+images and video, because no mask travels with those.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from curate.arrays import Array, decode_npy_gz, decode_png
+from curate.image import apply_window, fit
+from manifests.errors import RecordError
+
+SIDE = 320  # pixels of the longer side
+MAX_INFLATED = 1 << 29  # bytes of one volume or label map
+JPEG_QUALITY = 86
+SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
+FRAMES = 4
+GAP = 4  # pixels between frames
+FILL = 0.22  # opacity of a mask inside its outline
+COLOURS = ("#ffb000", "#22c3e6", "#ff6f91", "#8ce563", "#b79bff", "#ff8a3d", "#2fe0b0", "#f4f06a")
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`uri` is a PNG or JPEG data URI of `width` x `height` pixels; `note` says what is shown; `legend` names masks."""
+
+    uri: str
+    width: int
+    height: int
+    note: str
+    legend: tuple[tuple[str, str], ...] = ()  # (label, colour)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Slices along the first axis, rows and columns as shown; `pixel_mm` is (row, column) spacing."""
+
+    slices: Array
+    pixel_mm: tuple[float, float]
+    axial: bool
+
+
+def picture_of(media: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture | None:
+    """The picture of a sample's `media` entries (KEY.json) over its members' bytes; None where it has none.
+
+    Raises RecordError: `bad_array`, `too_large`, `corrupt_video`, `video_support_missing` and others of the decoders.
+    """
+    shown = next((m for m in media if m["kind"] != "mask"), None)
+    if shown is None:
+        return None
+    data = members[shown["member"]]
+    if shown["kind"] == "image":
+        return _image(decode_png(data))
+    if shown["kind"] == "video":
+        return _video(data, shown)
+    return _volume(data, shown, [m for m in media if m["kind"] == "mask"], members)
+
+
+def _image(pixels: Pixels) -> Picture:
+    small, _ = fit(pixels, SIDE)
+    return _picture(small, f"{pixels.shape[1]} × {pixels.shape[0]} px")
+
+
+def _video(data: bytes, media: dict[str, Any]) -> Picture:
+    from curate.video import read_frames
+
+    times = media["times_s"]
+    chosen = sorted({int((k + 0.5) * len(times) / FRAMES) for k in range(FRAMES)})
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        clip.write_bytes(data)
+        frames = read_frames(clip, chosen, times)
+    tiles = [fit(frame, SIDE // 2)[0] for frame in frames]
+    height, width = tiles[0].shape[:2]
+    across = 1 if len(tiles) == 1 else 2
+    down = -(-len(tiles) // across)
+    sheet = np.zeros((down * (height + GAP) - GAP, across * (width + GAP) - GAP, 3), np.uint8)
+    for index, tile in enumerate(tiles):
+        top, left = index // across * (height + GAP), index % across * (width + GAP)
+        sheet[top : top + height, left : left + width] = tile
+    at = ", ".join(f"{times[index]:.1f}" for index in chosen)
+    return _picture(sheet, f"{len(chosen)} of {len(times)} frames, at {at} s")
+
+
+def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture:
+    stack = _stack(decode_npy_gz(data, MAX_INFLATED), media["affine"])
+    index = len(stack.slices) // 2
+    drawn = [m for m in masks if m["shape"] == media["shape"]]  # masks of a reshaped volume lie on another grid
+    labels = None
+    if drawn:
+        maps = _stack(decode_npy_gz(members[drawn[0]["member"]], MAX_INFLATED), drawn[0]["affine"]).slices
+        if not maps[index].any():
+            index = int(np.count_nonzero(maps, axis=(1, 2)).argmax())
+        labels = maps[index]
+    window = media["window"] or (SOFT_TISSUE if media["units"] == "HU" else None)
+    grey = apply_window(stack.slices[index], tuple(window) if window else None)
+    if media["inverted"]:
+        grey = np.subtract(255, grey, dtype=np.uint8)
+    size = _square(grey.shape[0], grey.shape[1], stack.pixel_mm)
+    shown = np.asarray(PIL.Image.fromarray(np.ascontiguousarray(grey)).resize(size, PIL.Image.Resampling.BICUBIC))
+    note = f"{'axial' if stack.axial else 'middle'} slice {index + 1} of {len(stack.slices)}"
+    if window:
+        note += f", window {window[0]:g} / {window[1]:g}"
+    if labels is None:
+        return _picture(shown, note)
+    colours = [(m["value"], m["label"], COLOURS[i % len(COLOURS)]) for i, m in enumerate(drawn)]
+    outlined = _outlined(shown, _nearest(labels, size), [(value, colour) for value, _, colour in colours])
+    present = set(np.unique(labels).tolist())
+    return _picture(outlined, note, tuple((label, colour) for value, label, colour in colours if value in present))
+
+
+def _stack(array: Array, affine: list[list[float]] | None) -> Stack:
+    """Axial slices from inferior to superior, rows from anterior, columns from the patient's right."""
+    if array.ndim != 3:
+        array = array.reshape([n for n in array.shape if n != 1] or [1])
+    if array.ndim != 3:
+        raise RecordError("no_picture", f"{array.ndim} axes longer than one", "look at it with a viewer")
+    if affine is None:
+        return Stack(array, (1.0, 1.0), axial=False)
+    from nibabel import orientations
+
+    codes: Any = orientations  # its functions are not annotated
+    matrix = np.asarray(affine, np.float64)
+    turn = codes.io_orientation(matrix)
+    if np.isnan(turn).any():
+        return Stack(array, (1.0, 1.0), axial=False)
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    spacing = {int(axis): float(length) for (axis, _), length in zip(turn, lengths, strict=True)}
+    ras = codes.apply_orientation(array.transpose(2, 1, 0), turn)
+    return Stack(ras.transpose(2, 1, 0)[:, ::-1, ::-1], (spacing[1], spacing[0]), axial=True)
+
+
+def _square(rows: int, columns: int, pixel_mm: tuple[float, float]) -> tuple[int, int]:
+    """(width, height) of square pixels with the longer side `SIDE`."""
+    height, width = rows * pixel_mm[0], columns * pixel_mm[1]
+    scale = SIDE / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _nearest(labels: Array, size: tuple[int, int]) -> Array:
+    width, height = size
+    rows = (np.arange(height) + 0.5) * labels.shape[0] / height
+    columns = (np.arange(width) + 0.5) * labels.shape[1] / width
+    return labels[rows.astype(int)[:, None], columns.astype(int)[None, :]]
+
+
+def _outlined(grey: Pixels, labels: Array, colours: list[tuple[int, str]]) -> Pixels:
+    """The slice in RGB with every mask tinted and its inner border drawn."""
+    rgb = np.repeat(grey[..., None], 3, axis=2).astype(np.float64)
+    for value, colour in colours:
+        paint = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float64)
+        inside = labels == value
+        wide = np.pad(inside, 1)
+        core = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+        rgb[inside] = (1 - FILL) * rgb[inside] + FILL * paint
+        rgb[inside & ~core] = paint
+    return np.rint(rgb).astype(np.uint8)
+
+
+def _picture(pixels: Pixels, note: str, legend: tuple[tuple[str, str], ...] = ()) -> Picture:
+    """The smaller of PNG and JPEG: test patterns stay sharp, tissue stays small."""
+    image = PIL.Image.fromarray(np.ascontiguousarray(pixels))
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
+    name, data = min((("png", png.getvalue()), ("jpeg", jpeg.getvalue())), key=lambda choice: len(choice[1]))
+    uri = f"data:image/{name};base64,{base64.b64encode(data).decode()}"
+    return Picture(uri, image.width, image.height, note, legend)
