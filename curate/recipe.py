@@ -62,7 +62,7 @@ class Recipe(Config):
 
     name: str = "recipe"
     seed: int = 0
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...]
     deidentify: DeidentifyConfig = DeidentifyConfig()
     render: RenderConfig = RenderConfig()
     select: SelectConfig = SelectConfig()
@@ -86,6 +86,8 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _source_names_differ(self) -> Recipe:
+        if not self.sources:
+            raise ValueError("`sources` is empty; name at least one")
         names = [s.called for s in self.sources]
         doubled = sorted({n for n in names if names.count(n) > 1})
         if doubled:

@@ -105,6 +105,8 @@ def run(recipe: Recipe, options: Options) -> Result:
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
     places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
+    for source, place in zip(recipe.sources, places, strict=True):
+        source.check(place)
     teacher = synthesize.teacher_state(recipe)
     sweep_temporaries(options.work)
     started = time.perf_counter()

@@ -34,7 +34,7 @@ JPEG_QUALITY = 86
 SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
 FRAMES = 4
 GAP = 4  # pixels between frames
-FILL = 0.22  # opacity of a mask inside its outline
+FILL = 0.15  # opacity of a mask inside its outline
 COLOURS = ("#ffb000", "#22c3e6", "#ff6f91", "#8ce563", "#b79bff", "#ff8a3d", "#2fe0b0", "#f4f06a")
 
 Pixels = NDArray[np.uint8]

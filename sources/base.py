@@ -117,6 +117,10 @@ class SourceConfig(Licensed):
         """What the recipe's author states of every record of this source, e.g. `facts: {modality: MR}`."""
         return tuple(Fact(name=k, value=v, origin="recipe") for k, v in sorted(self.facts.items()))
 
+    def check(self, place: Place) -> None:
+        """Raise `RecipeError` for what can be seen to be wrong before anything is read or written, such as a table
+        that is not there."""
+
     def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
         """Header facts of one file; a source without headers needs none."""
         return {}

@@ -35,9 +35,12 @@ class ImageTable(TableConfig):
         modalities=("CR", "DX", "US", "XC", "OP", "SM", "ES"),
     )
 
+    def media_column(self) -> str:
+        return self.image
+
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
-            yield from table_items(self, self.image, "picture", place, inventory, pseudonym)
+            yield from table_items(self, "picture", place, inventory, pseudonym)
             return
         entries, refused = usable(inventory, self.exclude)
         yield from refused

@@ -30,6 +30,14 @@ class TableConfig(SourceConfig):
     group: str = ""
     labels: tuple[str, ...] = ()
 
+    def media_column(self) -> str:
+        """The column, or template, that names the media file."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which column names its files")
+
+    def check(self, place: Place) -> None:
+        if self.table:
+            _checked_rows(self, place)
+
     def row_item(self, row: Row, line: int, media: tuple[str, Entry], form: Form, pseudonym: Pseudonym) -> Item:
         """A row and its file as an item; `media` is the item's identity and the file's entry."""
         identity, entry = media
@@ -46,18 +54,16 @@ class TableConfig(SourceConfig):
 
 
 def table_items(
-    config: TableConfig, media: str, form: Form, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym
+    config: TableConfig, form: Form, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym
 ) -> Iterator[Item]:
     """One item per row whose file is there; rows without a file and files without a row end as rows of their own."""
-    rows = read_table(find_table(config.table, place), config.table)
-    columns = [c for c in (media, config.text, config.question, config.answer, config.group, *config.labels) if c]
-    _check_columns(rows, [c for c in columns if "{" not in c], config.table)
+    rows = _checked_rows(config, place)
     entries, refused = usable(inventory, config.exclude)
     yield from refused
     by_path = {e.path: e for e in entries}
     claims: dict[str, int] = {}
     for line, row in enumerate(rows, start=2):  # line 1 is the header
-        path = _media_path(media, row, config.table)
+        path = _media_path(config.media_column(), row, config.table)
         if path not in by_path:
             yield _missing(config.table, line, row)
             continue
@@ -70,6 +76,14 @@ def table_items(
             yield not_a_record(entry, f"the table: its {len(rows)} rows are the records", "table")
         elif entry.path not in claims:
             yield not_a_record(entry, f"a file that no row of '{config.table}' names")
+
+
+def _checked_rows(config: TableConfig, place: Place) -> list[Row]:
+    """The table's rows, if it is there and has the columns that the recipe names."""
+    rows = read_table(find_table(config.table, place), config.table)
+    named = (config.media_column(), config.text, config.question, config.answer, config.group, *config.labels)
+    _check_columns(rows, [c for c in named if c and "{" not in c], config.table)
+    return rows
 
 
 def find_table(table: str, place: Place) -> Path:

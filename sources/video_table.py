@@ -31,9 +31,12 @@ class VideoTable(TableConfig):
         modalities=("US", "ES"),
     )
 
+    def media_column(self) -> str:
+        return self.video
+
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
-            yield from table_items(self, self.video, "clip", place, inventory, pseudonym)
+            yield from table_items(self, "clip", place, inventory, pseudonym)
             return
         entries, refused = usable(inventory, self.exclude)
         yield from refused
