@@ -8,6 +8,7 @@ from the lineage, so that neither can be edited alone. Not covered: whether the 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter, defaultdict
@@ -74,7 +75,7 @@ class Index:
 def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
     """All rows of all parts; the index of what was read."""
     index = Index()
-    licences = {str(s.get("name") or s.get("source")): s.get("licence") for s in manifest.recipe.get("sources", [])}
+    licences = _licences(manifest)
 
     def digests() -> Iterator[str]:
         for where, row in _rows(out, manifest, findings):
@@ -102,6 +103,13 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
     return index
 
 
+def _licences(manifest: Manifest) -> dict[str, str]:
+    """The licence of every source, as the recipe calls it."""
+    sources = manifest.recipe.get("sources")
+    known = [s for s in sources if isinstance(s, dict)] if isinstance(sources, list) else []
+    return {str(s.get("name") or s.get("source")): str(s.get("licence")) for s in known}
+
+
 def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
     for part in manifest.ledger:
         path = out / part.path
@@ -127,13 +135,17 @@ def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[s
 
 
 def _check_row(place: str, row: dict[str, Any], index: Index, findings: Findings) -> None:
-    nulls = [name for name, value in row.items() if value is None]
+    nulls = [name for name, value in row.items() if value is None or _holds_null(value)]
     if nulls:
         findings.add("null_value", place, f"no value in {', '.join(nulls)}", RUN_AGAIN)
         for name in nulls:
             row[name] = [] if name in ("lineage", "steps", "samples") else -1 if name == "seq" else ""
     for check, found in (*_wrong_identity(row), *_wrong_decision(row), *_wrong_paths(row)):
         findings.add(check, place, found, RUN_AGAIN)
+
+
+def _holds_null(value: Any) -> bool:
+    return isinstance(value, list) and any(one is None or None in one.values() for one in value)
 
 
 def _wrong_identity(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -157,9 +169,9 @@ def _wrong_identity(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _keys_of(row: dict[str, Any]) -> Iterator[str]:
-    """The key of a record; of one that stands again, the keys of its first hundred thousand copies."""
+    """The key of a record; of one that stands again, the keys of its first thousands of copies."""
     yield record_key(row["source"], row["upstream_id"], row["source_sha256"])
-    copies = 2 if row["status"] == "kept" else 100_000
+    copies = 2 if row["status"] == "kept" else 10_000
     for number in range(2, copies):
         yield record_key(row["source"], f"{row['upstream_id']}#copy={number}", row["source_sha256"])
 
@@ -240,15 +252,15 @@ def _check_order(index: Index, manifest: Manifest, findings: Findings) -> None:
         if times > 1:
             keys = ", ".join(key for number, key in index.order if number == seq)
             findings.add("seq_repeated", f"ledger seq {seq}", f"{times} rows: {keys}", RUN_AGAIN)
-    for (before, key), (after, other) in zip(index.order, index.order[1:], strict=False):
+    for (before, key), (after, other) in itertools.pairwise(index.order):
         if after < before:
             found = f"stands after seq {before} (record {key})"
             findings.add("seq_order", f"ledger seq {after} record {other}", found, RUN_AGAIN)
-    end = max(manifest.counts.read, *seen, 0) if seen else manifest.counts.read
-    by_seq = sorted(set(index.order))
-    bounds = [(-1, ""), *((s, k) for s, k in by_seq if s >= 0), (max(end, len(seen)), "")]
-    for (before, key), (after, other) in zip(bounds, bounds[1:], strict=False):
-        if after - before > 1 and not (other == "" and after <= before + 1):
+    by_seq = sorted((seq, key) for seq, key in set(index.order) if seq >= 0)
+    end = max(manifest.counts.read, by_seq[-1][0] + 1 if by_seq else 0)
+    bounds = [(-1, ""), *by_seq, (end, "")]
+    for (before, key), (after, other) in itertools.pairwise(bounds):
+        if after - before > 1:
             span = f"seq {before + 1}" + (f" to {after - 1}" if after - before > 2 else "")
             neighbours = f"after record {key or '(the beginning)'}, before record {other or '(the end)'}"
             findings.add("seq_missing", f"ledger {span}", f"no row {neighbours}", RUN_AGAIN)

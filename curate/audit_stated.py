@@ -3,7 +3,7 @@
 A proof fixes a value; these rules fix the words around it. For a text or turn that a program wrote:
 
 - it carries at least one proof, and every proof's value stands in it: a number as a number of its own, followed by its
-  unit; a structure, modality, body part, side or label in the plain words of `synth.facts`; yes or no as the first word;
+  unit; a structure, modality, body part, side or label in the plain words of `synth.facts`; yes or no comes first;
 - an answer to lettered options is `LETTER. option`, letter and option as the question lists them, and the option is the
   proof's value;
 - every number in it is one of a proof or of a fact of the sample ("counting from 0" apart);

@@ -210,7 +210,7 @@ def run_on_ray(units: Sequence[Unit], work: Path) -> Iterator[tuple[Unit, Outcom
 def run_there(unit: Unit, work: Path, code: str) -> Summary:
     """On a worker: refuse what would give other bytes than the driver planned, then run the unit."""
     if code != code_here():
-        raise MedcurateError("a worker has other code or libraries than the driver; install the same on every node")
+        raise MedcurateError("a worker has other code or libraries than the driver; give every node the same, unedited")
     place = getattr(unit.spec, "place", None)
     for folder in (work, place.root if place else work):
         if not folder.exists():

@@ -70,11 +70,15 @@ class Findings:
     def add(self, check: str, where: str, found: str, remedy: str) -> None:
         self.per_check[check] += 1
         if self.per_check[check] <= SHOWN:
-            one_line = " ".join(found.split())
-            self.shown.append(Finding(check, where, one_line[:400], remedy))
+            self.shown.append(Finding(check, _one_line(where), _one_line(found), remedy))
 
     def count(self, what: str, number: int = 1) -> None:
         self.checked[what] += number
 
     def report(self) -> Report:
         return Report(tuple(self.shown), dict(self.checked), self.per_check.total())
+
+
+def _one_line(text: str) -> str:
+    """At most 400 characters on one line that any terminal can encode: names come from files that may be hostile."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())[:400]

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
-from curate.inventory import KeyHint, cut
+from curate.inventory import BYTES_PER_UNIT, KeyHint, cut
 from curate.readers import Loaded, Reading, load
 from curate.store import file_sha256
 from curate.text import minhash, text_sha256
@@ -78,10 +78,11 @@ class Prepared:
 
 
 def units_of(recipe: Recipe, source: SourceConfig, place: Place, items: list[Item], key: KeyHint) -> list[Unit]:
-    """The prepare units of one source; each key holds the digests of exactly the files that the unit reads."""
+    """The prepare units of one source; each key holds the digests of exactly the files that the unit reads. A container
+    of rows is a unit by itself: it holds thousands of records."""
     code = code_version("curate.prepare", type(source).__module__)
     units = []
-    for chunk in cut(items, lambda i: i.upstream_id, item_bytes):
+    for chunk in cut(items, lambda i: i.upstream_id, lambda i: BYTES_PER_UNIT if i.form == "rows" else item_bytes(i)):
         identity = {
             "source": {**source.identity(), "name": source.called},
             "deidentify": recipe.deidentify.model_dump(mode="json"),
@@ -118,7 +119,7 @@ def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
             rows.append(_row(prepared, offsets))
             counts[prepared.record.status] = counts.get(prepared.record.status, 0) + 1
     pq.write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
-    return {"records": len(rows), "statuses": counts}
+    return {"records": len(rows), "statuses": counts, "failed": counts.get("failed", 0)}
 
 
 def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[Item]:

@@ -35,7 +35,7 @@ class Progress:
         self.size_bytes += size_bytes
         self.failed += failed
         now = time.monotonic()
-        if now - self.shown >= (REFRESH_S if self._live() else LOG_EVERY_S):
+        if self.done < self.units and now - self.shown >= (REFRESH_S if self._live() else LOG_EVERY_S):
             self.shown = now
             self._write(self.line(now), end="")
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
-import tarfile
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from curate.documents import NOT_ANONYMOUS, licences
 from curate.guard import typed
 from curate.store import write_atomic
-from curate.thumbnail import Picture, picture_of
+from curate.thumbnail import Picture, members_at, picture_of
 from manifests.errors import RecordError, VerificationError
 from manifests.manifest import Manifest, read_manifest
 from manifests.sample import STAGES
@@ -39,7 +37,6 @@ PAGE = Path("report/index.html")
 MOST_ROWS = 200  # of any list
 MOST_CARDS = 24
 MOST_TEXT_CARDS = 6  # beside samples with media
-MOST_SAMPLE_BYTES = 1 << 28
 EXCERPT = 420  # characters of a turn
 TURNS, PROOFS, EXAMPLES = 4, 4, 3  # shown of one sample, or of one reason
 KINDS = ("image", "volume", "video", "text")
@@ -73,7 +70,6 @@ CANDIDATES = f"""
 SELECT kind, min(key, {MOST_CARDS}) AS keys FROM ledger WHERE status = 'kept' AND len(samples) > 0
 GROUP BY kind, source, modality ORDER BY kind, source, modality"""  # noqa: S608
 RECORDS = "SELECT key, source_uri AS uri, samples FROM ledger WHERE list_contains(?, key)"
-KEEPERS = "SELECT key, source_uri AS uri FROM ledger WHERE list_contains(?, key)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +247,7 @@ def tasks(manifest: Manifest) -> dict[str, Any]:
 def duplicates(ledger: Ledger) -> list[dict[str, Any]]:
     """Duplicates with what decided: the keeper, the method, its score and the threshold."""
     rows = ledger.rows(DUPLICATES)
-    keepers = {r["key"]: r["uri"] for r in ledger.rows(KEEPERS, [sorted({row["keeper"] for row in rows})])}
+    keepers = {r["key"]: r["uri"] for r in ledger.rows(RECORDS, [sorted({row["keeper"] for row in rows})])}
     told = []
     for row in rows:
         with typed("bad_evidence", "run `curate verify`"):
@@ -275,7 +271,7 @@ def limits(manifest: Manifest) -> list[str]:
         "A teacher's text that was accepted has passed the checks listed here. Passing them does not make it true.",
         "Licences are those that the recipe declares; nobody has checked them against the upstream.",
         "The pictures are a few samples chosen by rule, resampled to 8 bits. They are not for diagnosis.",
-        "This page counts; it does not re-check. `curate verify` recomputes every digest, count, link and proof.",
+        "This page counts; it does not re-check: “curate verify” recomputes every digest, count, link and proof.",
     ]
     return lines
 
@@ -311,43 +307,34 @@ def card(out: Path, shards: set[str], kind: str, record: dict[str, Any], number:
     stages = [stage for stage in STAGES if any(s["stage"] == stage for s in samples)]
     stage = stages[number % len(stages)]
     drawn_to = max((s for s in samples if s["stage"] == stage), key=lambda s: (s["size_bytes"], s["key"]))
-    bare = Card(kind, record["uri"], record["key"], {"stage": stage})
     try:
         with typed("bad_sample", "run `curate verify`"):
-            members = _members(out, shards, drawn_to)
+            if drawn_to["shard"] not in shards:
+                raise RecordError("unknown_shard", "a shard that the manifest does not name", "run `curate verify`")
+            members = members_at(out / drawn_to["shard"], drawn_to["offset"], drawn_to["size_bytes"])
             sample = json.loads(members["json"])
             words, proofs = conversation(sample), sample["proofs"]
     except RecordError as error:
-        return Card(bare.kind, bare.uri, bare.record, bare.sample, note=f"not readable: {error.reason}")
+        bare = {"stage": stage, "task": "", "split": "", "modality": "", "licence": "", "teacher": None, "verdicts": ()}
+        return Card(kind, record["uri"], record["key"], bare, note=f"not readable: {error.reason}; {error.remedy}")
     picture, note = None, ""
     try:
         with typed("bad_sample", "run `curate verify`"):
             picture = picture_of(sample["media"], members)
     except RecordError as error:
         note = f"no picture: {error.reason.replace('_', ' ')}; {error.remedy}"
-    more = len(words) - TURNS, len(proofs) - PROOFS
-    shown = tuple(words[:TURNS]), tuple(proofs[:PROOFS])
     return Card(
-        kind, bare.uri, bare.record, sample, picture, note, shown[0], max(0, more[0]), shown[1], max(0, more[1])
+        kind,
+        record["uri"],
+        record["key"],
+        sample,
+        picture,
+        note,
+        turns=tuple(words[:TURNS]),
+        more_turns=max(0, len(words) - TURNS),
+        proofs=tuple(proofs[:PROOFS]),
+        more_proofs=max(0, len(proofs) - PROOFS),
     )
-
-
-def _members(out: Path, shards: set[str], sample: dict[str, Any]) -> dict[str, bytes]:
-    """A sample's members by their suffix, read at its place in the shard."""
-    if sample["shard"] not in shards:
-        raise RecordError("unknown_shard", "a shard that the manifest does not name", "run `curate verify`")
-    if sample["size_bytes"] > MOST_SAMPLE_BYTES:
-        raise RecordError("too_large", f"{sample['size_bytes']} bytes", f"at most {MOST_SAMPLE_BYTES} are shown")
-    with (out / sample["shard"]).open("rb") as stream:
-        stream.seek(sample["offset"])
-        span = io.BytesIO(stream.read(sample["size_bytes"]))
-    members = {}
-    with tarfile.open(fileobj=span, mode="r:") as archive:
-        for entry in archive:
-            file = archive.extractfile(entry)
-            if file is not None:
-                members[entry.name.partition(".")[2]] = file.read()
-    return members
 
 
 def conversation(sample: dict[str, Any]) -> list[tuple[str, str]]:

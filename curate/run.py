@@ -65,7 +65,7 @@ class Executor:
             if isinstance(outcome, WorkerDeath):
                 dead[unit.key] = on_death(unit, outcome)
                 continue
-            progress.update(unit.records, unit.size_bytes, outcome.get("statuses", {}).get("failed", 0))
+            progress.update(unit.records, unit.size_bytes, outcome.get("failed", 0))
         progress.close()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
         if not dead:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from curate.image import apply_window, fit
 from manifests.errors import RecordError
 
 SIDE = 320  # pixels of the longer side
+MAX_SAMPLE = 1 << 28  # bytes of one sample
 MAX_INFLATED = 1 << 29  # bytes of one volume or label map
 JPEG_QUALITY = 86
 SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
@@ -58,6 +60,24 @@ class Stack:
     slices: Array
     pixel_mm: tuple[float, float]
     axial: bool
+
+
+def members_at(shard: Path, offset: int, size_bytes: int) -> dict[str, bytes]:
+    """A sample's members by their suffix (`json`, `png`, `masks.npy.gz`), read at its place in the shard.
+
+    Raises RecordError `too_large`; OSError and tarfile's errors where the bytes are not what the ledger says."""
+    if size_bytes > MAX_SAMPLE:
+        raise RecordError("too_large", f"{size_bytes} bytes", f"samples of at most {MAX_SAMPLE} bytes are shown")
+    with shard.open("rb") as stream:
+        stream.seek(offset)
+        span = io.BytesIO(stream.read(size_bytes))
+    members = {}
+    with tarfile.open(fileobj=span, mode="r:") as archive:
+        for entry in archive:
+            file = archive.extractfile(entry)
+            if file is not None:
+                members[entry.name.partition(".")[2]] = file.read()
+    return members
 
 
 def picture_of(media: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture | None:
@@ -99,7 +119,8 @@ def _video(data: bytes, media: dict[str, Any]) -> Picture:
         top, left = index // across * (height + GAP), index % across * (width + GAP)
         sheet[top : top + height, left : left + width] = tile
     at = ", ".join(f"{times[index]:.1f}" for index in chosen)
-    return _picture(sheet, f"{len(chosen)} of {len(times)} frames, at {at} s")
+    count = "one frame" if len(times) == 1 else f"{len(chosen)} of {len(times)} frames"
+    return _picture(sheet, f"{count}, at {at} s")
 
 
 def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture:
@@ -161,7 +182,8 @@ def _nearest(labels: Array, size: tuple[int, int]) -> Array:
     width, height = size
     rows = (np.arange(height) + 0.5) * labels.shape[0] / height
     columns = (np.arange(width) + 0.5) * labels.shape[1] / width
-    return labels[rows.astype(int)[:, None], columns.astype(int)[None, :]]
+    chosen: Array = labels[rows.astype(int)[:, None], columns.astype(int)[None, :]]
+    return chosen
 
 
 def _outlined(grey: Pixels, labels: Array, colours: list[tuple[int, str]]) -> Pixels:

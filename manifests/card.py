@@ -38,15 +38,15 @@ def check_licence(value: str) -> str:
 
     licensing = get_spdx_licensing()
     try:
-        info = licensing.validate(value)
-    except ExpressionError as error:
-        raise ValueError(f"licence '{value}' is not an SPDX expression: {error}") from None
-    strangers = [s for s in info.invalid_symbols if not s.startswith("LicenseRef-")]
-    if strangers or (info.errors and not info.invalid_symbols):
+        parsed = licensing.parse(value)
+        strangers = [] if parsed is None else list(licensing.unknown_license_keys(parsed))
+    except ExpressionError:
+        parsed, strangers = None, []
+    if parsed is None or any(not s.startswith("LicenseRef-") for s in strangers):
         raise ValueError(
             f"licence '{value}' is not an SPDX expression; e.g. CC-BY-4.0, MIT, LicenseRef-my-terms, {UNKNOWN_LICENCE}"
         )
-    return info.normalized_expression or value
+    return str(parsed)
 
 
 def licence_rank(licence: str) -> int:

@@ -43,7 +43,9 @@ def make_corpus(root: Path) -> Path:
     for name in DICOM:
         shutil.copy(_test_files() / name, tree / name)
     make_volume(root / "msd")
-    lines = [{"q": f"Is finding {n} present?", "a": "yes" if n % 2 else "no", "t": text} for n, text in enumerate(SENTENCES)]
+    lines = [
+        {"q": f"Is finding {n} present?", "a": "yes" if n % 2 else "no", "t": text} for n, text in enumerate(SENTENCES)
+    ]
     lines.append(dict(lines[0]))  # an exact duplicate
     rows = [json.dumps(line) for line in lines] + ["{broken", ""]
     (root / "qa.jsonl").write_text("\n".join(rows))

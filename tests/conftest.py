@@ -1,0 +1,27 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.corpus import make_corpus, run_recipe
+
+
+@pytest.fixture(scope="session")
+def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished output of real data in a few shards, some of it held out; read only: tests copy it to tamper."""
+    folder = tmp_path_factory.mktemp("small")
+    out = folder / "out"
+    run_recipe(make_corpus(folder / "corpus"), out, "select.split.val=0.5", work=folder / "work")
+    return out
+
+
+@pytest.fixture
+def copied(small_output: Path, tmp_path: Path) -> Path:
+    """A copy of `small_output` to tamper with."""
+    out = tmp_path / "out"
+    shutil.copytree(small_output, out)
+    return out

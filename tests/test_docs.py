@@ -1,0 +1,55 @@
+"""The README is true: its commands exist, its links resolve, its sources and recipes are those that ship."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curate.cli import main
+from curate.recipe import Recipe, load, shipped
+from sources import SOURCES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_every_curate_command_of_the_readme_exists_and_every_command_stands_in_it() -> None:
+    named = set(re.findall(r"\bcurate ([a-z]+)\b", README))
+    assert set(main.commands) <= named
+    assert {n for n in named if n in main.commands} == set(main.commands)
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = re.findall(r"(?:`|^    )make ([a-z-]+)\b", README, re.MULTILINE)
+    assert {"demo", "test", "bench"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+
+
+def test_every_file_that_the_readme_points_to_is_there() -> None:
+    for path in re.findall(r"\]\((?!https:)([^)#]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_source_stands_in_the_readme() -> None:
+    for source in SOURCES:
+        assert f"`{source.card.name}`" in README
+
+
+def test_the_recipe_in_the_readme_is_a_valid_recipe() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        Recipe.model_validate(yaml.safe_load(block))
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_a_shipped_recipe_renders_to_its_golden_file(name: str) -> None:
+    """`python -m tests.golden` rewrites the golden files after a change that is meant."""
+    from tests.golden import GOLDEN, rendered
+
+    assert rendered(load(name)[0]) == (GOLDEN / f"{name}.json").read_text()
