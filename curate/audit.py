@@ -18,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from curate import __version__
 from curate.audit_ledger import RUN_AGAIN, SHA256, Index, check_ledger
 from curate.audit_samples import SampleAudit
 from curate.audit_shards import check_shard
+from curate.documents import croissant, readme
 from curate.findings import Finding, Findings, Report
 from curate.store import file_sha256
 from manifests.errors import VerificationError
@@ -171,14 +173,20 @@ def _check_files(out: Path, manifest: Manifest, findings: Findings) -> None:
 
 
 def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
-    """README.md names the fingerprint; croissant.json lists the shards with their digests."""
+    """README.md names the fingerprint, croissant.json lists the shards with their digests; where this version wrote
+    the output, both are, byte for byte, what follows from the manifest."""
     for name in DOCUMENTS:
         findings.count("documents")
         if not (out / name).is_file():
             findings.add("missing_file", name, "no such file", RUN_AGAIN)
-    readme = out / "README.md"
-    if readme.is_file() and manifest.fingerprint.encode() not in readme.read_bytes():
+    path = out / "README.md"
+    if path.is_file() and manifest.fingerprint.encode() not in path.read_bytes():
         findings.add("document", "README.md", "it names another fingerprint", RUN_AGAIN)
+    if manifest.environment.get("medcurate") == __version__:
+        wanted = {"README.md": readme(manifest), "croissant.json": json.dumps(croissant(manifest), indent=1) + "\n"}
+        for name, content in wanted.items():
+            if (out / name).is_file() and (out / name).read_bytes() != content.encode():
+                findings.add("document", name, "not what the manifest gives", RUN_AGAIN)
     if not (out / "croissant.json").is_file():
         return
     try:
@@ -188,7 +196,7 @@ def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
     except (ValueError, KeyError, TypeError) as error:
         findings.add("document", "croissant.json", f"not a Croissant document ({type(error).__name__})", RUN_AGAIN)
         return
-    wanted = {s.path: (s.sha256, f"{s.bytes} B") for s in manifest.shards}
-    for path in sorted(p for p in stated.keys() | wanted.keys() if stated.get(p) != wanted.get(p)):
-        found = f"{path}: {stated.get(path, 'not listed')}, the manifest says {wanted.get(path, 'nothing')}"
+    listed = {s.path: (s.sha256, f"{s.bytes} B") for s in manifest.shards}
+    for path in sorted(p for p in stated.keys() | listed.keys() if stated.get(p) != listed.get(p)):
+        found = f"{path}: {stated.get(path, 'not listed')}, the manifest says {listed.get(path, 'nothing')}"
         findings.add("document", "croissant.json", found, RUN_AGAIN)

@@ -46,6 +46,7 @@ def ledger_row(seq: int, record: Record, decision: dict[str, Any], samples: Samp
         "group": record.group,
         "kind": record.kind,
         "modality": record.modality,
+        "phash": record.phash,
         "status": decision["status"],
         "reason": decision["reason"],
         "found": decision["found"],

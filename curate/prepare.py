@@ -195,6 +195,7 @@ def finished(record: Record, loaded: Loaded) -> Prepared:
         record,
         kind=loaded.kind,
         modality=loaded.modality,
+        phash=loaded.phash,
         media=tuple(m for m, _ in loaded.members),
         facts=loaded.facts,
         text=loaded.text,

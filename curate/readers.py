@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from curate import dicom, dicom_facts, dicom_header, dicom_series, image, text, video, volume
 from curate.arrays import Image, Volume, encode_npy_gz
-from curate.dedup import media_sha256, pixel_sha256
+from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import (
     DeidentifyConfig,
     FaceFacts,
@@ -67,6 +67,7 @@ class Loaded:
     facts: tuple[Fact, ...]
     steps: tuple[Step, ...]
     pixel_sha256: str = ""
+    phash: str = ""
     text: str = ""
     question: str = ""
     answer: str = ""
@@ -108,6 +109,7 @@ def read_dicom_image(item: Item, reading: Reading) -> Loaded:
         facts=facts,
         steps=tuple(steps),
         pixel_sha256=pixel_sha256(decoded.pixels),
+        phash=f"{phash(image.to_display(decoded)):016x}",
         **said,
     )
 
@@ -237,6 +239,7 @@ def read_picture(item: Item, reading: Reading) -> Loaded:
         facts=item.facts,
         steps=steps,
         pixel_sha256=pixel_sha256(decoded.pixels),
+        phash=f"{phash(image.to_display(decoded)):016x}",
         **said,
     )
 

@@ -68,7 +68,7 @@ EVEN = "pad=ceil(iw/2)*2:ceil(ih/2)*2,fillborders=right={right}:bottom={bottom}:
 def ffmpeg_binary() -> str:
     """The ffmpeg that conversions run: IMAGEIO_FFMPEG_EXE, else the one in imageio-ffmpeg, else the system's.
 
-    Raises RecordError `video_supportmissing`.
+    Raises RecordError `video_support_missing`.
     """
     try:
         import imageio_ffmpeg

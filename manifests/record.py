@@ -99,6 +99,7 @@ class Record:
     licence: str
     access: str
     modality: str = ""
+    phash: str = ""  # images: 64-bit perceptual hash of how they are shown, 16 hexadecimal digits
     status: Status = "ready"
     reason: str = ""
     found: str = ""

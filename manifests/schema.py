@@ -47,6 +47,7 @@ LEDGER = pa.schema(
         ("group", pa.string()),
         ("kind", pa.string()),
         ("modality", pa.string()),
+        ("phash", pa.string()),
         ("status", pa.string()),
         ("reason", pa.string()),
         ("found", pa.string()),

@@ -14,6 +14,13 @@ from curate.cluster import _on_loopback, _quiet
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_BYTES = 80 << 20
+# A dead node is noticed within two seconds, not fifteen.
+HEALTH = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 400,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +34,7 @@ def nodes() -> Iterator[Any]:
     patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))))
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with _on_loopback():
-        head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False, "_system_config": HEALTH}
         cluster: Any = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)

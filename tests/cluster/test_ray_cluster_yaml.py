@@ -143,7 +143,7 @@ def test_the_relations_hold_that_rays_validator_does_not_check(config: dict[str,
         ("available_node_types/cpu/resources", {"CPU": "16"}),
         ("head_node_type", "heat"),
         ("docker/images", "rayproject/ray:2.60.0"),
-        ("setup_commands", "pip install medcurate"),
+        ("idle_timeout_minutes", "soon"),
     ],
 )
 def test_rays_validator_refuses_a_mistyped_copy(config: dict[str, Any], path: str, value: Any) -> None:

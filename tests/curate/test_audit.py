@@ -346,9 +346,13 @@ def test_an_edited_gold_is_named(copied: Path) -> None:
         shard, key, sample = find_sample(copied, lambda s, t=sample_of: s.get("answer", {}).get("type") == t)
         gold = sample["answer"]["gold"]
         other = {"number": "1" + gold, "yes_no": "no" if gold == "yes" else "yes", "mcq": "B" if gold == "A" else "A"}
-        edit_json(copied, shard, key, lambda s, g=other.get(sample_of, gold + "|liver"): s["answer"].update(gold=g))
+        edit_json(copied, shard, key, _set_gold(other.get(sample_of, gold + "|liver")))
         assert len({f.where for f in found(copied, "not_stated")}) == number + 1
         assert any(key in f.where for f in found(copied, "not_stated"))
+
+
+def _set_gold(gold: str) -> Callable[[Json], None]:
+    return lambda sample: sample["answer"].update(gold=gold)
 
 
 def test_an_altered_mask_fails_the_proofs_that_look_at_it(copied: Path) -> None:
