@@ -14,11 +14,11 @@ demo: $(VENV)/.demo
 	$(BIN)/curate report $(OUT)
 	@echo "open $(OUT)/report/index.html in a browser"
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+test: test-fast
+	$(BIN)/python -m pytest -m "cluster or demo or slow"
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not cluster and not demo and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not cluster and not demo and not slow"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -197,6 +197,6 @@ def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
         findings.add("document", "croissant.json", f"not a Croissant document ({type(error).__name__})", RUN_AGAIN)
         return
     listed = {s.path: (s.sha256, f"{s.bytes} B") for s in manifest.shards}
-    for path in sorted(p for p in stated.keys() | listed.keys() if stated.get(p) != listed.get(p)):
-        found = f"{path}: {stated.get(path, 'not listed')}, the manifest says {listed.get(path, 'nothing')}"
+    for shard in sorted(p for p in stated.keys() | listed.keys() if stated.get(p) != listed.get(p)):
+        found = f"{shard}: {stated.get(shard, 'not listed')}, the manifest says {listed.get(shard, 'nothing')}"
         findings.add("document", "croissant.json", found, RUN_AGAIN)

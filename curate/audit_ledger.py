@@ -32,6 +32,8 @@ KEY = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 ABSOLUTE = re.compile(r"^(?:/|~|\\|[A-Za-z]:[\\/]|file:)|(?:^|/)\.\.(?:/|$)")
 MENTIONED = re.compile(r"(?:^|[\s\"'(=:,])(?:/[\w.-]+/[\w.-]+|[A-Za-z]:\\\w|~/\w)")  # a path inside a sentence
+PHASH = re.compile(r"(?:[0-9a-f]{16})?")
+NEEDED = tuple(name for name in LEDGER.names if name != "phash")
 RUN_AGAIN = "the ledger was changed after the run: run the recipe again"
 
 
@@ -118,8 +120,10 @@ def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[s
         number = 0
         try:
             table = pq.ParquetFile(path)
-            if not table.schema_arrow.equals(LEDGER):
-                findings.add("ledger_schema", part.path, "columns or types other than the ledger's", RUN_AGAIN)
+            differing = _differing_columns(table.schema_arrow)
+            if differing:
+                findings.add("ledger_schema", part.path, f"columns that are not the ledger's: {differing}", RUN_AGAIN)
+            if not _readable(table.schema_arrow):
                 continue
             for batch in table.iter_batches(batch_size=4096):
                 for row in batch.to_pylist():
@@ -129,6 +133,20 @@ def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[s
             findings.add("ledger_unreadable", part.path, f"not parquet ({type(error).__name__})", RUN_AGAIN)
         if number != part.rows:
             findings.add("ledger_rows", part.path, f"{number} rows, the manifest says {part.rows}", RUN_AGAIN)
+
+
+def _differing_columns(schema: pa.Schema) -> str:
+    """Columns that are missing, too many or of another type, as `phash: missing`; "" where there are none."""
+    told = [f"{f.name}: missing" for f in LEDGER if f.name not in schema.names]
+    told += [f"{name}: unknown" for name in schema.names if name not in LEDGER.names]
+    both = [f for f in LEDGER if schema.names.count(f.name) == 1]
+    told += [f"{f.name}: {schema.field(f.name).type}" for f in both if schema.field(f.name).type != f.type]
+    return ", ".join(told) or ("" if schema.names == LEDGER.names else "another order, or a column twice")
+
+
+def _readable(schema: pa.Schema) -> bool:
+    """Whether what the audit looks at is there, in its type; columns that a later version added may be absent."""
+    return all(schema.names.count(n) == 1 and schema.field(n).type == LEDGER.field(n).type for n in NEEDED)
 
 
 # --- one row ---------------------------------------------------------------------------------------------------------
@@ -154,6 +172,8 @@ def _wrong_identity(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "record_key", f"key {row['key']!r} is not 32 hexadecimal digits"
     if not row["licence"]:
         yield "licence", "no licence"
+    if not PHASH.fullmatch(row.get("phash", "")):
+        yield "phash", f"phash {row['phash'][:20]!r} is not 16 hexadecimal digits"
     if not row["lineage"]:
         yield "lineage", "no file in lineage"
         return

@@ -29,6 +29,7 @@ from manifests.errors import VerificationError
 from manifests.record import Fact
 from manifests.sample import Answer, Proof, Turn
 from synth.calls import Call, parse_call
+from synth.claims import sides_in
 from synth.facts import body_part_words, modalities_in, structure_words, words_for
 from synth.verify import normal_form, verify_answer
 
@@ -161,6 +162,8 @@ def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
         return first == value and (" not " in content) == (value == "no")
     if call.name == "label" and dict(call.args)["fact"] == "modality" and _modality_named(content, value):
         return True
+    if call.name == "label" and dict(call.args)["fact"] == "laterality" and not sides_in(content):
+        return _SIDES.get(value.lower()) == "bilateral"  # a caption without a body part leaves it out
     return all(any(_phrase(form, content) for form in forms) for forms in _forms(call, proof, facts))
 
 

@@ -68,7 +68,8 @@ def ray_session(workers: int, address: str) -> Iterator[None]:
     """Ray for the time of a run; an already running Ray in this process is used and left as it is.
 
     Raises RecipeError for an address without authentication or without a Ray behind it."""
-    if address:
+    private = address in ("", "local")
+    if not private:
         check_address(address)
     import ray
 
@@ -76,10 +77,10 @@ def ray_session(workers: int, address: str) -> Iterator[None]:
         yield
         return
     with contextlib.ExitStack() as stack:
-        if address:
-            _join(address, stack)
+        if private:
+            _start_private(max(workers, 1), stack)
         else:
-            _start_private(workers, stack)
+            _join(address, stack)
         stack.callback(ray.shutdown)
         stack.enter_context(_quiet())
         yield
@@ -111,8 +112,6 @@ def _join(address: str, stack: contextlib.ExitStack) -> None:
     import ray
 
     stack.enter_context(_environment(QUIET_ENVIRONMENT))
-    if is_loopback(host_of(address)):
-        stack.enter_context(_on_loopback())
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, ray.exceptions.AuthenticationError) as error:
@@ -269,9 +268,10 @@ def check_resources(units: Sequence[Unit]) -> None:
     if not is_loopback(host_of(ray.get_runtime_context().gcs_address)):
         return
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    for needs, unit in {unit.resources: unit for unit in units}.items():
-        if not any(all(node.get(name, 0.0) >= amount for name, amount in needs) for node in nodes):
-            wanted = ", ".join(f"{name} {amount:g}" for name, amount in needs)
+    for resources, unit in {unit.resources: unit for unit in units}.items():
+        needs = {"CPU": 1.0, **dict(resources)}
+        if not any(all(node.get(name, 0.0) >= amount for name, amount in needs.items()) for node in nodes):
+            wanted = " and ".join(f"{name} {amount:g}" for name, amount in needs.items())
             raise MedcurateError(f"{unit.stage} needs {wanted}, which no node here has; give --address of one that has")
 
 

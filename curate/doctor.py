@@ -75,7 +75,6 @@ PACKAGES = (
     Package("pylibjpeg-openjpeg", (2, 4), "DICOM in JPEG 2000"),
     Package("pyyaml", (6,), "recipes"),
     Package("ray", (2, 60, 0), "running on several workers"),
-    Package("rich", (13,), "progress on a terminal"),
     Package("scipy", (1, 13), "resampling and measuring"),
     Package("simpleitk", (2, 4), "volumes, and DICOM in lossless JPEG"),
     Package("webdataset", (1, 0, 2), "shards"),

@@ -29,7 +29,7 @@ VIEWS = (
     file.size_bytes AS size_bytes, file.role AS role, file.fragment AS fragment
     FROM (SELECT seq, key, source, status, licence, unnest(lineage) AS file FROM ledger)""",
     """CREATE VIEW samples AS SELECT seq, record, source, licence, access, "group", kind, modality, split,
-    one.stage AS stage, one.shard AS shard, one.key AS key, one.offset AS "offset", one.size_bytes AS size_bytes,
+    one.stage AS stage, one.shard AS shard, one.key AS key, one.offset AS byte_offset, one.size_bytes AS size_bytes,
     one.sha256 AS sha256
     FROM (SELECT seq, key AS record, source, licence, access, "group", kind, modality, split,
     unnest(samples) AS one FROM ledger)""",

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.documents import write_documents
+from curate.documents import croissant, readme
 from curate.pack import sample_sha256
 from curate.shard import layout, sample_bytes, write_tar
 from manifests.manifest import NAME, merkle_root, read_manifest
@@ -103,7 +103,9 @@ def reseal(out: Path) -> None:
         "ledger": merkle_root(row_digest(row) for row in rows),
     }
     (out / NAME).write_text(json.dumps(manifest))
-    write_documents(out, read_manifest(out))
+    made = read_manifest(out)
+    (out / "README.md").write_text(readme(made))
+    (out / "croissant.json").write_text(json.dumps(croissant(made), indent=1) + "\n")
 
 
 def _reseal_shard(out: Path, entry: dict[str, Any], rows: list[dict[str, Any]]) -> None:

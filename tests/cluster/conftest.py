@@ -1,4 +1,4 @@
-"""One two-node Ray for all cluster tests: two raylets on loopback, as two machines would be."""
+"""One two-node Ray for the cluster tests: two raylets on loopback, as two machines would be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEALTH = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """`ray.cluster_utils.Cluster` with two nodes of one CPU; this process is its driver."""
     import ray

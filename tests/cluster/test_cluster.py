@@ -263,7 +263,7 @@ def test_the_driver_holds_a_bounded_number_of_units(
 def test_a_unit_that_no_node_can_hold_is_an_error_and_no_endless_wait(nodes: Any, tmp_path: Path) -> None:
     plain = killing(tmp_path / "data")(NAMES)
     unit = Unit("synthesize", plain.key, plain.spec, resources=(("GPU", 64.0),))
-    with pytest.raises(MedcurateError, match="synthesize needs GPU 64"):
+    with pytest.raises(MedcurateError, match="synthesize needs CPU 1 and GPU 64"):
         check_resources([plain, unit])
 
 

@@ -111,6 +111,7 @@ class TestSharedData:
         assert len(kept) == 2  # one image with two captions is two records
         assert len({r["split"] for r in kept}) == 1
 
+    @pytest.mark.slow
     def test_clips_of_several_containers_become_video(self, tmp_path: Path) -> None:
         pytest.importorskip("av", reason="the video extra is not installed")
         root = SHARED / "us-lung-video-pocovid"
