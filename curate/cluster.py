@@ -23,6 +23,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ TRIES = 2
 LOST_NODES = 8  # how often one unit may lose its node before the cluster is called unfit
 IN_FLIGHT_PER_CPU = 4
 MIN_IN_FLIGHT = 64  # an autoscaler sees only what is in flight: too few pending units and it never adds a node
+KNOCK_S = 10.0
 OBJECT_STORE_BYTES = 128 << 20  # only specs and summaries move, so the store stays small
 
 Outcome = Summary | WorkerDeath
@@ -113,12 +115,24 @@ def _join(address: str, stack: contextlib.ExitStack) -> None:
 
     stack.enter_context(_environment(QUIET_ENVIRONMENT))
     try:
+        _knock(address)
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, ray.exceptions.AuthenticationError) as error:
         raise RecipeError(
             f"no Ray to use at --address {address} ({type(error).__name__}); check the address and RAY_AUTH_TOKEN, or "
             "leave --address out for a private Ray on this machine"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise ConnectionError at once where nobody listens: Ray itself tries for more than a minute."""
+    host, port = host_of(address), address.rpartition(":")[2]
+    if not port.isdigit():
+        return  # `auto`, which Ray resolves
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody listens at {address}") from error
 
 
 QUIET_ENVIRONMENT: Mapping[str, str | None] = {

@@ -96,6 +96,14 @@ NAMED: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
             """SELECT kind, modality, count(*) AS records, sum(len(samples))::BIGINT AS samples FROM ledger
             WHERE status = 'kept' GROUP BY ALL ORDER BY ALL""",
         ),
+        "similar-images": (
+            "pairs of kept images whose perceptual hashes differ in at most 4 of 64 bits: candidates, not verdicts",
+            """SELECT bit_count(xor(('0x' || a.phash)::UBIGINT, ('0x' || b.phash)::UBIGINT)) AS bits, a.key, b.key,
+            a.source_uri, b.source_uri FROM ledger a JOIN ledger b ON a.seq < b.seq
+            AND a.status = 'kept' AND b.status = 'kept' AND a.phash <> '' AND b.phash <> ''
+            AND bit_count(xor(('0x' || a.phash)::UBIGINT, ('0x' || b.phash)::UBIGINT)) <= 4
+            ORDER BY bits, a.seq, b.seq LIMIT 200""",
+        ),
         "undrawn": (
             "kept records that the mixture drew nowhere",
             """SELECT seq, key, source_uri, kind, split FROM ledger

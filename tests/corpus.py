@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pydicom.data
 import yaml
@@ -59,7 +59,8 @@ def make_volume(root: Path) -> None:
     spec = find_spec("nibabel")
     assert spec is not None
     assert spec.origin is not None
-    source: Any = nibabel.load(Path(spec.origin).parent / "tests" / "data" / "anatomical.nii")
+    nibabel: Any = importlib.import_module("nibabel")  # its functions are not annotated
+    source = nibabel.load(Path(spec.origin).parent / "tests" / "data" / "anatomical.nii")
     voxels = np.asarray(source.dataobj)
     labels = np.zeros(voxels.shape, np.uint8)
     labels[:16][voxels[:16] > np.percentile(voxels, 75)] = 1

@@ -309,3 +309,11 @@ def test_ray_client_is_refused_with_the_way_to_do_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     with pytest.raises(RecipeError, match="ray job submit"):
         check_address("ray://127.0.0.1:10001")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "localhost:1"])
+def test_an_address_where_nobody_listens_is_said_at_once(address: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(RecipeError, match=f"no Ray to use at --address {address}"):
+        cluster._join(address, contextlib.ExitStack())
+    assert time.monotonic() - began < 5

@@ -72,8 +72,8 @@ def test_another_folder_another_listing_order_and_another_data_root_change_no_by
     shutil.copytree(corpus.parent, moved)
     walk = os.walk
 
-    def backwards(*arguments: Any, followlinks: bool = False) -> Iterator[Any]:
-        for folder, names, files in walk(*arguments, followlinks=followlinks):
+    def backwards(top: Any, followlinks: bool = False) -> Iterator[Any]:
+        for folder, names, files in walk(top, followlinks=followlinks):
             names.reverse()
             yield folder, names, sorted(files, reverse=True)
 
@@ -205,9 +205,13 @@ def test_no_patient_identifier_of_the_source_stands_in_anything_written(finished
 
 
 def test_an_unfinished_unit_is_invisible_and_is_swept(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), store.building(tmp_path, "prepare", "ab" * 32) as folder:
-        (folder / "half").write_text("x")
-        raise RuntimeError("stop")
+    def build() -> None:
+        with store.building(tmp_path, "prepare", "ab" * 32) as folder:
+            (folder / "half").write_text("x")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        build()
     assert not store.is_done(tmp_path, "prepare", "ab" * 32)
     dead = tmp_path / "tmp" / f"prepare-x-{store._host()}-999999999"
     dead.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,8 +131,7 @@ class TestSharedData:
 
 
 def volume_ml(path: Path) -> float:
-    import SimpleITK as sitk  # noqa: N813
-
+    sitk: Any = importlib.import_module("SimpleITK")  # its functions are not annotated
     image = sitk.ReadImage(str(path))
     voxel = image.GetSpacing()[0] * image.GetSpacing()[1] * image.GetSpacing()[2]
     return float((sitk.GetArrayViewFromImage(image) > 0).sum() * voxel / 1000)
