@@ -84,10 +84,12 @@ def fact_json(fact: Fact) -> dict[str, str]:
 
 
 def layout(sample: dict[str, Any], members: Iterable[str]) -> str:
-    """`png/1f3a9c02`: the members in words, and a digest of members and JSON type. Equal layouts may share a shard."""
+    """`png/1f3a9c02`: the members in words, and a digest of members, their dtypes and numbers of axes, and JSON type.
+    Equal layouts may share a shard."""
     names = sorted(members)
+    arrays = sorted({(m["member"], m["dtype"], len(m["shape"])) for m in sample["media"]})
     words = "+".join(n.split(".")[0] for n in names) or "text"
-    return f"{words}/{digest([names, _type(sample)])[:8]}"
+    return f"{words}/{digest([names, arrays, _type(sample)])[:8]}"
 
 
 def with_key(data: bytes, key: str) -> bytes:
