@@ -70,7 +70,7 @@ def plan(recipe: Recipe, options: Options) -> Plan:
             unread = sum(u.size_bytes for u in units if not is_done(options.work, u.stage, u.key))
             items: dict[str, int] = {}
             if unread <= LISTED_ONLY_BYTES:
-                inputs.append(take_inventory(source, place, key, ring, executor))
+                inputs += take_inventory([(source, place)], key, ring, executor)
                 items = dict(sorted(Counter(i.form for i in inputs[-1].items).items()))
             files = sum(u.records for u in units)
             kind = str(getattr(source, "source", ""))

@@ -112,9 +112,7 @@ def run(recipe: Recipe, options: Options) -> Result:
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         executor = Executor(options, stack)
-        inputs = [
-            take_inventory(s, p, key, ring, executor) for s, p in zip(recipe.sources, places, strict=True)
-        ]  # one source after the other: their listings do not stand in memory together
+        inputs = take_inventory(list(zip(recipe.sources, places, strict=True)), key, ring, executor)
         prepared = prepare_all(recipe, inputs, key, executor)
         selection = executor.run("select", [select.unit_of(recipe, prepared)], fatal)[0]
         decisions = select.read_decisions(options.work, selection)
@@ -141,14 +139,20 @@ def run(recipe: Recipe, options: Options) -> Result:
     return Result(manifest, executor.executed)
 
 
-def take_inventory(source: SourceConfig, place: Place, key: KeyHint, ring: Keyring, executor: Executor) -> Inputs:
-    """A source's files, digested and peeked, and the items they make."""
+def take_inventory(
+    sources: Sequence[tuple[SourceConfig, Place]], key: KeyHint, ring: Keyring, executor: Executor
+) -> list[Inputs]:
+    """Every source's files, digested and peeked, and the items they make."""
     options = executor.options
-    units = executor.run("inventory", inventory.units_of(source, place, key), fatal)
-    entries = inventory.read_entries(options.work, units)
-    items = sorted(source.items(place, entries, ring.pseudonym), key=lambda i: (i.upstream_id, i.files[0].fragment))
-    limit = min((n for n in (source.limit, options.limit) if n is not None), default=None)
-    return Inputs(source, place, tuple(entries), tuple(items[:limit]))
+    units = [inventory.units_of(source, place, key) for source, place in sources]
+    executor.run("inventory", [u for of_source in units for u in of_source], fatal)
+    inputs = []
+    for (source, place), of_source in zip(sources, units, strict=True):
+        entries = inventory.read_entries(options.work, of_source)
+        items = sorted(source.items(place, entries, ring.pseudonym), key=lambda i: (i.upstream_id, i.files[0].fragment))
+        limit = min((n for n in (source.limit, options.limit) if n is not None), default=None)
+        inputs.append(Inputs(source, place, tuple(entries), tuple(items[:limit])))
+    return inputs
 
 
 def prepare_all(recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor: Executor) -> list[tuple[str, Unit]]:
