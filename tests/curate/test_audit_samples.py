@@ -23,6 +23,8 @@ from tests.forge import (
     rewrite,
 )
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 

@@ -373,6 +373,7 @@ def test_a_time_that_no_frame_has_is_refused(bikes: Clip) -> None:
         (ENDOSCOPY / "horizontal_grid.webm", "vp9", 65),
     ],
 )
+@pytest.mark.slow
 def test_medical_clips_keep_their_frames(path: Path, codec: str, frames: int, tmp_path: Path) -> None:
     if not path.exists():
         pytest.skip("the shared data are not beside this checkout")

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from curate.video import clip_quality, encode_frames, frame_times_of_rate, probe, read_frames
 from manifests.errors import RecordError, Reject
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("av", reason="the extra 'video' is not installed")
 pytest.importorskip("imageio_ffmpeg", reason="the extra 'video' is not installed")
 

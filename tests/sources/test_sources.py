@@ -81,6 +81,7 @@ class TestSharedData:
             organ = call.removeprefix("volume_ml(mask=").removesuffix(")")
             assert value == pytest.approx(volume_ml(root / "example_seg_fast" / f"{organ}.nii.gz"), abs=0.01)
 
+    @pytest.mark.slow
     def test_an_image_table_keeps_the_visits_of_a_patient_in_one_group(self, tmp_path: Path) -> None:
         root = SHARED / "cxr-covid-hannover"
         source = {
@@ -122,6 +123,7 @@ class TestSharedData:
         assert {r["kind"] for r in videos} == {"video"}
         every_file_once(rows, root)
 
+    @pytest.mark.slow
     def test_chinese_question_answering_is_read_line_by_line(self, tmp_path: Path) -> None:
         root = SHARED / "text-chinese-huatuo" / "llama_data.first1500.json"
         source = {"source": "jsonl_text", "root": str(root), "question": "instruction", "answer": "output"}
@@ -177,6 +179,7 @@ def test_an_empty_text_file_still_ends_in_the_ledger(tmp_path: Path) -> None:
     assert (row["status"], row["reason"]) == ("dropped", "not_a_record")
 
 
+@pytest.mark.slow
 def test_icd10cm_categories_are_documents_with_codes_and_similar_ones_are_found(tmp_path: Path) -> None:
     """At a threshold of 0.5; at the default of 0.8 none of these categories, which differ in meaning, is dropped."""
     if find_spec("simple_icd_10_cm") is None:

@@ -322,6 +322,7 @@ TEXTS = ("CT of the spleen.", "Ultrasound of a lung with B-lines.", "Melanoma.")
 
 
 @needs_model
+@pytest.mark.slow
 def test_the_embedded_model_repeats_itself_in_any_order_and_in_another_process_and_is_silent() -> None:
     started = [
         subprocess.Popen([sys.executable, "-c", ORDERED, SCHEMA, *texts], cwd=ROOT, stdout=-1, stderr=-1)
@@ -344,6 +345,7 @@ def model() -> Iterator[EmbeddedTeacher]:
 
 
 @needs_model
+@pytest.mark.slow
 def test_an_answer_of_the_embedded_model_obeys_its_schema_and_fits(model: EmbeddedTeacher) -> None:
     reply = model.ask(Request((("user", "Caption: CT of the spleen."),), "p@1-0", SCHEMA, max_tokens=40))
     assert reply.finish_reason == "stop"
@@ -363,6 +365,7 @@ def test_a_prompt_too_long_and_a_bad_schema_are_errors_and_the_engine_lives_on(
 
 
 @needs_model
+@pytest.mark.slow
 def test_a_closed_teacher_gives_its_threads_back_and_opens_again(model: EmbeddedTeacher) -> None:
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
@@ -378,6 +381,7 @@ def test_a_closed_teacher_gives_its_threads_back_and_opens_again(model: Embedded
 
 
 @needs_model
+@pytest.mark.slow
 def test_source_text_cannot_speak_in_the_chat_templates_own_tokens(model: EmbeddedTeacher) -> None:
     def tokens(text: str) -> int:
         return model.ask(Request((("user", text),), "p@1-0", max_tokens=1)).prompt_tokens

@@ -242,6 +242,7 @@ def test_only_a_short_answer_is_a_gold(text: str, kind: str | None) -> None:
 
 
 @pytest.mark.skipif(bool(available(EmbeddedConfig())), reason=available(EmbeddedConfig()) or "-")
+@pytest.mark.slow
 def test_the_embedded_model_writes_drafts_whose_acceptance_follows_from_their_verdicts(tmp_path: Path) -> None:
     teacher, seen = open_teacher(EmbeddedConfig()), list[Request]()
     one = asking(teacher, tmp_path, seen)
