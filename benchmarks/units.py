@@ -80,11 +80,9 @@ def demo_units(work: Path) -> list[Unit]:
     ring = Keyring.load(recipe.name, recipe.seed)
     key = KeyHint(recipe.name, recipe.seed, "", ring.key_id)
     executor = Executor(Options(work, work, folder, workers=0, quiet=True), contextlib.ExitStack())
-    units: list[Unit] = []
-    for source in recipe.sources:
-        inputs = take_inventory(source, place_of(source, folder, None), key, ring, executor)
-        units += prepare.units_of(recipe, inputs.source, inputs.place, list(inputs.items), key)
-    return units
+    sources = [(source, place_of(source, folder, None)) for source in recipe.sources]
+    inputs = take_inventory(sources, key, ring, executor)
+    return [unit for i in inputs for unit in prepare.units_of(recipe, i.source, i.place, list(i.items), key)]
 
 
 def in_a_process(workers: int) -> Timing:
