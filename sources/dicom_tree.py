@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAGIC_OFFSET = 128
 MIN_SLICES = 3
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+COMPRESSED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 STACKABLE = {"CT", "MR", "PT", "NM"}  # single frames of these modalities may form a volume
 PEEK_KEYWORDS = (
     "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID", "Modality", "Rows",
@@ -49,8 +51,8 @@ class DicomTree(SourceConfig):
     )
 
     def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
-        """What grouping needs from one header. A file that is no DICOM at all gives {}; one that is, but cannot be
-        read, raises `RecordError`."""
+        """What grouping needs from one header. A file that neither is DICOM nor claims to be by its name gives {}; one
+        that is or claims to be, and cannot be read, raises `RecordError`."""
         with path.open("rb") as stream:
             head = stream.read(MAGIC_OFFSET + 4)
         if head[MAGIC_OFFSET:] != b"DICM":
@@ -60,6 +62,7 @@ class DicomTree(SourceConfig):
                     "a DICOM data set without preamble and File Meta Information",
                     "restore the Part 10 header, e.g. with dcmtk's dcmconv, then run again",
                 )
+            _refuse_claimed(path.name.lower())
             return {}
         return _peek_header(path, self.group, pseudonym)
 
@@ -106,6 +109,18 @@ class DicomTree(SourceConfig):
 def _no_pixels(entry: Entry) -> Item:
     kind = entry.peek.get("class") or "no SOP class"
     return outcome(entry, "dropped", "no_pixels", kind, "none needed: no image in this object", "data")
+
+
+def _refuse_claimed(name: str) -> None:
+    """A file that its name calls DICOM must not vanish among the files that are none."""
+    if name.endswith(tuple(f"{e}{c}" for e in DICOM_ENDINGS for c in COMPRESSED_ENDINGS)):
+        raise RecordError("compressed_file", "a compressed DICOM file", "decompress it, then run again")
+    if name.endswith(DICOM_ENDINGS):
+        raise RecordError(
+            "not_dicom",
+            "a file named as DICOM that starts with neither a preamble nor a data set",
+            "fetch the file again, or exclude it",
+        )
 
 
 def _looks_like_dicom_without_meta(head: bytes) -> bool:

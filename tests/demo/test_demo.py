@@ -82,7 +82,9 @@ def test_every_input_file_stands_in_the_ledger_exactly_once(demo_out: Path) -> N
 
 def test_every_failed_record_names_its_cause_and_the_remedy(demo_out: Path) -> None:
     failed = [r for r in ledger(demo_out) if r["status"] == "failed"]
-    assert {"no_file_meta", "truncated_pixels", "bad_header"} <= {r["reason"] for r in failed}
+    assert {"no_file_meta", "not_dicom", "truncated_pixels", "bad_header", "missing_slices"} <= {
+        r["reason"] for r in failed
+    }
     assert all(r["reason"] and r["found"] and r["remedy"] for r in failed)
     assert "unexpected_error" not in {r["reason"] for r in failed}
 

@@ -204,3 +204,20 @@ def test_a_label_map_that_is_missing_fails_its_volume_and_names_it(tmp_path: Pat
     outcomes = {r["source_uri"]: r["reason"] for r in rows_of(tmp_path, source)}
     assert outcomes["nifti_masks/imagesTr/case_1.nii.gz"] == "mask_missing"
     assert outcomes["nifti_masks/labelsTr/other.nii.gz"] == "not_a_record"
+
+
+def test_a_file_that_only_its_name_calls_dicom_fails_and_a_compressed_one_says_what_to_do(tmp_path: Path) -> None:
+    tree = tmp_path / "scans"
+    tree.mkdir()
+    (tree / "a.dcm").write_bytes(b"not an image at all" * 20)
+    (tree / "b.dcm.gz").write_bytes(b"\x1f\x8b" + bytes(300))
+    (tree / "notes.txt").write_text("words")
+    (tree / "empty.dcm").write_bytes(b"")
+    rows = rows_of(tmp_path, {"source": "dicom_tree", "root": "scans"})
+    outcomes = {Path(r["source_uri"]).name: (r["status"], r["reason"]) for r in rows}
+    assert outcomes == {
+        "a.dcm": ("failed", "not_dicom"),
+        "b.dcm.gz": ("failed", "compressed_file"),
+        "empty.dcm": ("failed", "not_dicom"),
+        "notes.txt": ("dropped", "not_a_record"),
+    }
