@@ -103,6 +103,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     first = start(recipe, out, workers=2, mark=f"{tmp_path.name}-first")
     assert first.stderr is not None
     shown = first.stderr.readline()
+    first.send_signal(signal.SIGSTOP)  # so that it cannot end while it is looked at
     assert shown.startswith("inventory"), shown
     addresses = listening(f"{tmp_path.name}-first")
     assert len(addresses) > 4
@@ -110,6 +111,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     folder = logs(f"{tmp_path.name}-first")
     assert folder.stat().st_mode & 0o077 == 0
     first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
     said, _ = first.communicate(timeout=30)
     assert first.returncode != 0
     assert said == ""
