@@ -37,6 +37,7 @@ from manifests.record import (
     to_json,
 )
 from sources.base import Item, Place, SourceConfig
+from synth.facts import validate
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
@@ -190,7 +191,8 @@ def check_unchanged(item: Item, place: Place) -> None:
 
 
 def finished(record: Record, loaded: Loaded) -> Prepared:
-    """A record with what was read, its sketches and the story of its steps."""
+    """A record with what was read, its sketches and the story of its steps. Its facts keep to the closed vocabulary."""
+    validate(loaded.facts)
     full = dataclasses.replace(
         record,
         kind=loaded.kind,

@@ -24,6 +24,7 @@ from manifests.record import digest
 from manifests.sample import STAGES, StageName
 from sources import Source
 from sources.base import PACKAGE, Place, SourceConfig, resolve_root
+from synth.facts import VOCABULARY
 from synth.tasks import TEACHER_TASKS, TaskEntry, parse_task
 from synth.teacher import TeacherConfig
 
@@ -92,6 +93,14 @@ class Recipe(Config):
         doubled = sorted({n for n in names if names.count(n) > 1})
         if doubled:
             raise ValueError(f"two sources are called '{doubled[0]}'; give each its own `name`")
+        return self
+
+    @model_validator(mode="after")
+    def _declared_facts_are_known(self) -> Recipe:
+        for source in self.sources:
+            for name in source.facts:
+                if name not in VOCABULARY:
+                    raise ValueError(f"source '{source.called}': {unknown('fact', name, list(VOCABULARY))}")
         return self
 
     @model_validator(mode="after")

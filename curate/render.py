@@ -3,7 +3,7 @@
     image    PNG, 8-bit, as a viewer shows it, shrunk to `max_side`                               member `png`
     volume   canonical: the voxels as they are, with units, spacing and affine                    member `volume.npy.gz`
              m3d_32x256x256: float32 in 0 to 1 as M3D's models read it                            member `volume.npy.gz`
-    mask     uint8 on the canonical grid, for the proofs; it is shown to no model                 member `mask-N.npy.gz`
+    mask     stays the label map that prepare made, for the proofs; shown to no model             member `masks.npy.gz`
     video    MP4 of the chosen frames, without sound; their true times stand in `Media.times_s`   member `mp4`
 
 All functions are deterministic for one version of the libraries beneath them, and `Media.sha256` and `size_bytes` are
@@ -27,7 +27,6 @@ from curate.arrays import Image, Volume, encode_npy_gz, encode_png
 from curate.image import fit, to_display
 from curate.video import encode_frames, read_frames, sample_times
 from manifests.config import Config
-from manifests.errors import RecordError
 from manifests.record import Affine, Media
 
 VolumeTarget = Literal["canonical", "m3d_32x256x256"]
@@ -113,31 +112,6 @@ def _m3d(volume: Volume) -> NDArray[np.float32]:
     from curate.volume import to_m3d
 
     return to_m3d(volume)
-
-
-def render_mask(mask: NDArray[np.uint8], label: str, number: int, volume: Volume) -> tuple[bytes, Media]:
-    """A mask of 0 and 1 on the canonical grid of its volume, as .npy.gz member `mask-NUMBER.npy.gz`.
-
-    Also beside a volume rendered for M3D: proofs measure in mm, which only the canonical grid can tell. Raises
-    RecordError `mask_shape`.
-    """
-    if mask.shape != volume.voxels.shape:
-        found = f"a mask of {mask.shape} for voxels of {volume.voxels.shape} (z, y, x)"
-        raise RecordError("mask_shape", found, "resample the mask to the volume's grid")
-    data = encode_npy_gz(mask)
-    return data, Media(
-        member=f"mask-{number}.npy.gz",
-        kind="mask",
-        shape=mask.shape,
-        dtype=str(mask.dtype),
-        sha256=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
-        target=CANONICAL,
-        units="label",
-        spacing_mm=volume.spacing_mm,
-        affine=_rows(volume.affine),
-        label=label,
-    )
 
 
 def render_clip(

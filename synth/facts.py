@@ -25,6 +25,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "plane": "axial, coronal, sagittal or oblique: the plane of the slices",
         "laterality": "the examined side: L, R, B, left, right or bilateral",
         "view_position": "projection of a radiograph: AP, PA, LL, RL, CC, MLO, ...",
+        "defaced": "yes where faces were removed from a head volume before, as the source states",
         "sex": "F, M or O",
         "age_years": "age at the examination; 90 stands for 90 and more",
         "label": "the class that the source gives the whole record",

@@ -44,6 +44,10 @@ def corpus(tmp_path: Path) -> Path:
         ({"tasks": ["narrate"]}, "asks a teacher"),
         ({"mixture": {"samples": 0}}, "greater than 0"),
         ({"deidentify": {"faces": "keep"}}, "reason"),
+        (
+            {"sources": [{"source": "dicom_tree", "root": "scans", "facts": {"modalty": "CT"}}]},
+            "did you mean 'modality'",
+        ),
         ({"stages": ["dpo"]}, "'pretrain', 'sft' or 'rlvr'"),
     ],
 )

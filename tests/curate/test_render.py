@@ -18,13 +18,11 @@ from curate.render import (
     VideoTarget,
     render_clip,
     render_image,
-    render_mask,
     render_volume,
     visual_tokens,
 )
 from curate.video import canonical_clip, encode_frames, frame_times_of_rate, probe, read_frames
 from manifests.config import recipe_error
-from manifests.errors import RecordError
 from manifests.record import Media, media_from, to_json
 
 AFFINE = np.array([[-0.7, 0, 0, 10], [0, -0.7, 0, 20], [0, 0, 2.5, -30], [0, 0, 0, 1]], np.float64)
@@ -84,18 +82,6 @@ def test_a_volume_for_m3d_has_its_shape_and_range_and_claims_no_place() -> None:
     assert 0 <= voxels.min() < voxels.max() <= 1
     assert (media.affine, media.spacing_mm, media.window) == (None, None, None)
     assert media.target == "m3d_32x256x256"
-
-
-def test_a_mask_stands_on_the_grid_of_its_volume() -> None:
-    volume = ramp_volume()
-    mask = (volume.voxels > 0).astype(np.uint8)
-    data, media = render_mask(mask, "liver", 2, volume)
-    assert np.array_equal(decode_npy_gz(data), mask)
-    assert holds(data, media)
-    assert (media.member, media.kind, media.label, media.units) == ("mask-2.npy.gz", "mask", "liver", "label")
-    assert (media.shape, media.affine) == (mask.shape, render_volume(volume, "canonical")[1].affine)
-    with pytest.raises(RecordError, match="mask_shape"):
-        render_mask(mask[1:], "liver", 2, volume)
 
 
 def test_an_image_is_windowed_and_its_spacing_grows_as_it_shrinks() -> None:
