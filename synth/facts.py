@@ -46,6 +46,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "severity": "severity or stage, as the source grades it",
         "time_point": "which of the patient's visits this is, in order",
         "time_points": "number of time points",
+        "tr_s": "time from one volume of a series to the next, in s",
         "offset_days": "days since the patient's first visit or symptom",
         "frame_count": "number of frames",
         "slice_count": "number of slices",

@@ -41,7 +41,8 @@ class _Ask(NamedTuple):
     others: tuple[str, ...]  # plausible and wrong
 
 
-# One wording per kind of imaging that cannot be mistaken for another; X-ray techniques share one family.
+# One wording per kind of imaging that cannot be mistaken for another; X-ray techniques share one family, so that none
+# is a wrong option beside another.
 _IMAGING: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"CT"}), "computed tomography"),
     (frozenset({"MR"}), "magnetic resonance imaging"),
@@ -130,7 +131,7 @@ def _modality(view: MediaView) -> list[_Ask]:
     if not own or len(set(values_of(view.facts, "modality"))) != 1 or not view.media:
         return []
     others = tuple(words for codes, words in _IMAGING if value.upper() not in codes)
-    gold = own[0] if own[0] == "radiography" else words_for(value)
+    gold = own[0] if value.upper() in ("CR", "DX") else words_for(value)
     if value.upper() == "XC":  # a photograph beside a fundus photograph would not be wrong
         others = tuple(words for words in others if words != "fundus photography")
     return [_Ask("modality", "", gold, call_text("label", {"fact": "modality"}), others)]

@@ -221,3 +221,42 @@ def test_a_file_that_only_its_name_calls_dicom_fails_and_a_compressed_one_says_w
         "empty.dcm": ("failed", "not_dicom"),
         "notes.txt": ("dropped", "not_a_record"),
     }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the licensed data beside the checkout (../shared/data) are absent")
+def test_a_run_over_many_kinds_of_shared_data_verifies(tmp_path: Path) -> None:
+    """What tasks write and what `verify` accepts agree on modalities that the demo has not."""
+    from curate.audit import verify
+
+    organs = {o: f"example_seg_fast/{o}.nii.gz" for o in ("liver", "spleen", "aorta")}
+    rows_of(
+        tmp_path,
+        {
+            "source": "nifti_masks",
+            "root": str(SHARED / "ct-totalsegmentator"),
+            "images": ["example_ct_sm.nii.gz"],
+            "masks": organs,
+            "facts": {"modality": "CT", "body_part": "abdomen"},
+        },
+        {
+            "source": "image_table",
+            "name": "mammography",
+            "root": str(SHARED / "mammography-monai"),
+            "class_from_folder": True,
+            "facts": {"modality": "MG"},
+        },
+        {
+            "source": "image_table",
+            "name": "cxr",
+            "root": str(SHARED / "cxr-covid-hannover"),
+            "table": "data.subset.csv",
+            "image": "png/{image_id}.png",
+            "group": "patient_id",
+            "labels": ["projection"],
+            "facts": {"modality": "CR", "body_part": "chest"},
+        },
+        {"source": "dicom_tree", "root": str(SHARED / "dicom-transfer-syntaxes-cornerstone3d")},
+    )
+    report = verify(tmp_path / "out")
+    assert report.ok, report.text()
