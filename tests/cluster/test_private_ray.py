@@ -26,6 +26,11 @@ LOOPBACK = ("0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 LISTENING = "0A"
 
 
+def interruptible() -> None:
+    """A job that a shell started in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(recipe: Path, out: Path, workers: int, mark: str) -> subprocess.Popen[str]:
     """`curate run` from another working directory, with a key for pseudonyms; `mark` finds all its processes."""
     environment = {
@@ -45,6 +50,7 @@ def start(recipe: Path, out: Path, workers: int, mark: str) -> subprocess.Popen[
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
 
 

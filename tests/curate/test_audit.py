@@ -33,6 +33,8 @@ from tests.forge import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 Members = list[tuple[tarfile.TarInfo, bytes]]
 

@@ -11,6 +11,8 @@ from manifests.errors import RecipeError
 from manifests.manifest import read_manifest
 from tests.forge import rows_of, shards_of
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = {"source-of": "source-of {key}", "made-of": "made-of CT_small"}
 
 
