@@ -45,5 +45,6 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml constraints.txt demo-packages.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
+	@echo "pip may print an ERROR that nilearn and others lack packages: they are read as data, never imported"
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
