@@ -50,7 +50,7 @@ def ledger_row(seq: int, record: Record, decision: dict[str, Any], samples: Samp
         "status": decision["status"],
         "reason": decision["reason"],
         "found": decision["found"],
-        "remedy": record.remedy,
+        "remedy": decision["remedy"],
         "duplicate_of": decision["duplicate_of"],
         "evidence": decision["evidence"],
         "shard": drawn[0]["shard"] if drawn else "",

@@ -99,12 +99,20 @@ def _stages(
     ]
     if not done("prepare", [u for _, u in prepared]):
         return stages, "the later stages depend on what prepare finds", (), None
-    selection = select.unit_of(recipe, prepared)
-    if not done("select", [selection]):
-        return stages, "the later stages depend on what select keeps", (), None
-    kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
+    lost: list[select.Lost] = []
+    while True:
+        selection = select.unit_of(recipe, prepared, lost)
+        if not is_done(work, "select", selection.key):
+            done("select", [selection])
+            return stages, "the later stages depend on what select keeps", (), None
+        kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
+        shown = present.units_of(recipe, prepared, kept)
+        newly = present.lost_of(work, [u for u in shown if is_done(work, "present", u.key)])
+        if not newly:
+            break
+        lost += newly
+    done("select", [selection])
     count = sum(len(k) for k in kept)
-    shown = present.units_of(recipe, prepared, kept)
     spoken = synthesize.units_of(recipe, shown, teacher)
     if not (done("present", shown) & done("synthesize", spoken)):
         return stages, "mixing and packing depend on what synthesize offers", (), count

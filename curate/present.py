@@ -2,6 +2,9 @@
 
 Members that a target leaves as they are (canonical volumes, masks) are not copied: the row points at their bytes in the
 prepared tar. Editing a render target runs this stage and what follows, never the reading of sources.
+
+A record that cannot be shown as asked (a frame that does not decode, a window of HU on an MR) is named in the summary
+as lost; `curate.run` selects anew without it, and the ledger says how it ended.
 """
 
 from __future__ import annotations
@@ -23,14 +26,17 @@ from curate.code import code_version
 from curate.pack import Range
 from curate.prepare import add_member, read_rows, record_of
 from curate.render import CANONICAL, RenderConfig, render_clip, render_image, render_volume
-from curate.store import unit_folder
+from curate.select import Lost
+from curate.store import read_summary, unit_folder
 from curate.units import Summary, Unit, unit_key
+from manifests.errors import RecordError, Reject
 from manifests.record import Media, Record, canonical_json, media_from
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
 
 Kept = tuple[tuple[str, str], ...]  # (record key, split)
+Shown = list[tuple[Media, bytes | None]]
 PRESENTED = pa.schema(
     [
         ("key", pa.string()),
@@ -77,6 +83,7 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
     source = unit_folder(work_folder, "prepare", spec.prepared)
     splits = dict(spec.kept)
     rows: list[dict[str, Any]] = []
+    lost: list[dict[str, str]] = []
     with (source / "media.tar").open("rb") as stream, tarfile.open(folder / "media.tar", "w") as tar:
         tar.format = tarfile.USTAR_FORMAT
         for row in read_rows(source, ("key", "record", "offsets")):
@@ -89,9 +96,13 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
                 return stream.read(offsets[member][1])
 
             record = record_of(row)
+            rendered = present_or_lose(record, read, spec.render, folder)
+            if isinstance(rendered, Lost):
+                lost.append(dataclasses.asdict(rendered))
+                continue
             shown: list[Media] = []
             members: dict[str, list[Any]] = {}
-            for media, data in present(record, read, spec.render, folder):
+            for media, data in rendered:
                 shown.append(media)
                 if data is None:
                     where = ["prepare", spec.prepared, "media.tar", *offsets[media.member]]
@@ -108,14 +119,33 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
                 }
             )
     pq.write_table(pa.Table.from_pylist(rows, schema=PRESENTED), folder / "rows.parquet")
-    return {"records": len(rows)}
+    return {"records": len(rows), "lost": lost, "failed": sum(one["status"] == "failed" for one in lost)}
 
 
-def present(
-    record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path
-) -> list[tuple[Media, bytes | None]]:
+def present_or_lose(record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path) -> Shown | Lost:
+    """`present`, or how the record ends where it cannot be shown."""
+    try:
+        return present(record, read, render, scratch)
+    except Reject as reject:
+        return Lost(record.key, "dropped", reject.reason, reject.found, reject.remedy)
+    except RecordError as error:
+        return Lost(record.key, "failed", error.reason, error.found, error.remedy)
+    except (MemoryError, OSError):  # the machine's fault, not the record's
+        raise
+    except Exception as error:
+        found = f"{type(error).__name__} while rendering"
+        remedy = "report it with the record's key, or choose another render target"
+        return Lost(record.key, "failed", "unexpected_error", found, remedy)
+
+
+def lost_of(work_folder: Path, units: Sequence[Unit]) -> list[Lost]:
+    """The records that finished present units could not show, in plan order."""
+    return [Lost(**one) for unit in units for one in read_summary(work_folder, "present", unit.key).get("lost", ())]
+
+
+def present(record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path) -> Shown:
     """The record's media under the render targets; None instead of bytes where a member stays as it is stored."""
-    shown: list[tuple[Media, bytes | None]] = []
+    shown: Shown = []
     for media in record.media:
         if media.kind == "image":
             data, rendered = render_image(image_of(media, read(media.member)), render.image)

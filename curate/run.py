@@ -114,10 +114,7 @@ def run(recipe: Recipe, options: Options) -> Result:
         executor = Executor(options, stack)
         inputs = take_inventory(list(zip(recipe.sources, places, strict=True)), key, ring, executor)
         prepared = prepare_all(recipe, inputs, key, executor)
-        selection = executor.run("select", [select.unit_of(recipe, prepared)], fatal)[0]
-        decisions = select.read_decisions(options.work, selection)
-        kept = kept_by_unit(options.work, [u for _, u in prepared], decisions)
-        presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
+        decisions, presented = select_and_present(recipe, prepared, executor)
         spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
         plan = mix.plan_shards(recipe, options.work, spoken)
         publish.discard_damaged(plan.shards, options.work)
@@ -161,6 +158,24 @@ def prepare_all(recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor
     names = {unit.key: name for name, units in by_source for unit in units}
     done = executor.run("prepare", [u for _, units in by_source for u in units], prepare.split_unit)
     return [(names.get(unit.key, unit.label), unit) for unit in done]
+
+
+def select_and_present(
+    recipe: Recipe, prepared: Sequence[tuple[str, Unit]], executor: Executor
+) -> tuple[list[dict[str, Any]], list[Unit]]:
+    """What is kept, and rendered. A record that cannot be rendered is taken out and the selection made again, because
+    it may have stood for duplicates that can: as often as something is lost, which each time is less."""
+    work = executor.options.work
+    lost: list[select.Lost] = []
+    while True:
+        selection = executor.run("select", [select.unit_of(recipe, prepared, lost)], fatal)[0]
+        decisions = select.read_decisions(work, selection)
+        kept = kept_by_unit(work, [u for _, u in prepared], decisions)
+        presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
+        newly = present.lost_of(work, presented)
+        if not newly:
+            return decisions, presented
+        lost += newly
 
 
 def kept_by_unit(work: Path, prepared: Sequence[Unit], decisions: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:

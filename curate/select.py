@@ -1,12 +1,15 @@
 """Select: one decision per record, from sketches alone. Media are never read here. One unit of work.
 
-Order of decisions: what prepare dropped or failed stays so; of records that stand twice under one key the later is a
-duplicate of the first; then exact and near duplicates (`curate.dedup`); then the split of every sound record by its
-group and by its duplicates (`curate.split`). The output has one row per prepared row, in plan order.
+Order of decisions: what prepare dropped or failed stays so; what could not be rendered (`lost`, known only after a
+first selection) ends as rendering says, and its duplicates are chosen among anew; of records that stand twice under one
+key the later is a duplicate of the first; then exact and near duplicates (`curate.dedup`); then the split of every
+sound record by its group and by its duplicates (`curate.split`). The output has one row per prepared row, in plan
+order.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +38,7 @@ DECISIONS = pa.schema(
         ("status", pa.string()),
         ("reason", pa.string()),
         ("found", pa.string()),
+        ("remedy", pa.string()),
         ("duplicate_of", pa.string()),
         ("evidence", pa.string()),
         ("split", pa.string()),
@@ -49,10 +53,22 @@ class SelectConfig(DedupConfig):
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A record that was sound until it was rendered: how it ends."""
+
+    key: str
+    status: str  # dropped or failed
+    reason: str
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class SelectSpec:
     prepared: tuple[tuple[str, str, int, int], ...]  # (prepare key, source, priority, licence rank)
     config: SelectConfig
     seed: int
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +81,17 @@ class Seen:
     values: dict[str, Any]
 
 
-def unit_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]]) -> Unit:
-    """The select unit of a run; `prepared` pairs source names with their prepared units, in plan order."""
+def unit_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]], lost: Sequence[Lost] = ()) -> Unit:
+    """The select unit of a run; `prepared` pairs source names with their prepared units, in plan order; `lost` are the
+    records that earlier selections kept and rendering could not show."""
     by_name = {s.called: s for s in recipe.sources}
     rows = tuple((u.key, name, by_name[name].priority, licence_rank(by_name[name].licence)) for name, u in prepared)
-    identity = {"prepared": rows, "config": recipe.select.model_dump(mode="json"), "seed": recipe.seed}
+    identity: dict[str, Any] = {"prepared": rows, "config": recipe.select.model_dump(mode="json"), "seed": recipe.seed}
+    identity["lost"] = [dataclasses.asdict(one) for one in lost]
     return Unit(
         stage="select",
         key=unit_key("select", code_version("curate.select"), identity),
-        spec=SelectSpec(rows, recipe.select, recipe.seed),
+        spec=SelectSpec(rows, recipe.select, recipe.seed, tuple(lost)),
         label="all sources",
         records=sum(u.records for _, u in prepared),
     )
@@ -105,14 +123,30 @@ def decide(seen: Sequence[Seen], spec: SelectSpec, texts: Callable[[Seen], Recor
     first: dict[str, Seen] = {}
     for row in seen:
         first.setdefault(row.values["key"], row)
-    sound = [s for s in first.values() if s.values["status"] == "ready"]
+    lost = {one.key: one for one in spec.lost}
+    sound = [s for s in first.values() if s.values["status"] == "ready" and s.values["key"] not in lost]
     sketches = [_sketch(s, spec) for s in sound]
     duplicates = find_duplicates(sketches, spec.config, lambda key: record_text(texts(first[key])))
     groups = {s.values["key"]: s.values["group"] for s in sound}
     links = [*((key, d.of) for key, d in duplicates.items()), *same_media(sketches)]
     splits = assign_splits(groups, links, spec.config.split, spec.seed)
     copies: dict[str, int] = {}
-    return [_decision(s, first, duplicates, splits, copies, texts) for s in seen]
+    ends = _ends(seen, lost, texts)
+    return [_decision(s, first, duplicates, splits, copies, ends, texts) for s in seen]
+
+
+def _ends(seen: Sequence[Seen], lost: Mapping[str, Lost], texts: Callable[[Seen], Record]) -> dict[str, Lost]:
+    """How the records that are not sound end, by key."""
+    ends = dict(lost)
+    for row in seen:
+        if row.values["status"] != "ready":
+            record = texts(row)
+            ends[record.key] = Lost(record.key, record.status, record.reason, record.found, record.remedy)
+    return ends
+
+
+def _ended(end: Lost) -> dict[str, Any]:
+    return {"status": end.status, "reason": end.reason, "found": end.found, "remedy": end.remedy}
 
 
 def _decision(
@@ -121,16 +155,16 @@ def _decision(
     duplicates: dict[str, Duplicate],
     splits: Mapping[str, str],
     copies: dict[str, int],
+    ends: Mapping[str, Lost],
     texts: Callable[[Seen], Record],
 ) -> dict[str, Any]:
     key = row.values["key"]
-    blank = {"key": key, "status": "kept", "reason": "", "found": "", "duplicate_of": "", "evidence": "", "split": ""}
+    blank = dict.fromkeys(DECISIONS.names, "") | {"key": key, "status": "kept"}
     if first[key] is not row:
         keeper = duplicates[key].of if key in duplicates else key
-        return {**blank, **_copy(row, first[key], keeper, copies, texts)}
-    if row.values["status"] != "ready":
-        record = texts(row)
-        return {**blank, "status": record.status, "reason": record.reason, "found": record.found}
+        return {**blank, **_copy(row, keeper, copies, ends, texts)}
+    if key in ends:
+        return {**blank, **_ended(ends[key])}
     if key in duplicates:
         d = duplicates[key]
         shown = {"method": d.method, "score": round(d.score, 6), "threshold": d.threshold, "matched": d.matched}
@@ -145,15 +179,19 @@ def _decision(
 
 
 def _copy(
-    row: Seen, original: Seen, keeper: str, copies: dict[str, int], texts: Callable[[Seen], Record]
+    row: Seen,
+    keeper: str,
+    copies: dict[str, int],
+    ends: Mapping[str, Lost],
+    texts: Callable[[Seen], Record],
 ) -> dict[str, Any]:
     """A record that stands again under the same source, id and content: a duplicate with a key of its own."""
     key = row.values["key"]
     copies[key] = copies.get(key, 1) + 1
     record = texts(row)
     own = record_key(record.source, f"{record.upstream_id}#copy={copies[key]}", record.sha256)
-    if original.values["status"] != "ready":
-        return {"key": own, "status": record.status, "reason": record.reason, "found": record.found}
+    if key in ends:
+        return {"key": own, **_ended(ends[key])}
     shown = {"method": "bytes", "score": 1.0, "threshold": 1.0, "matched": key}
     return {"key": own, "status": "duplicate", "duplicate_of": keeper, "evidence": canonical_json(shown)}
 

@@ -76,6 +76,8 @@ class Media:
     inverted: bool = False  # MONOCHROME1: low values are shown bright
     label: str = ""  # what a mask marks
     value: int = 0  # mask: its voxel value in the label map
+    slices: tuple[int, ...] | None = None  # rendered slices: the index of each along z in the canonical volume
+    visual_tokens: int = 0  # what showing it costs the model that its target is made for; 0: unknown, or not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,14 @@ def _tuple_of_floats(value: Any) -> tuple[float, ...] | None:
 def media_from(row: dict[str, Any]) -> Media:
     """A `Media` from its JSON form."""
     window = _tuple_of_floats(row["window"])
-    affine = row["affine"]
+    affine, slices = row["affine"], row["slices"]
     return Media(
         **{
             **row,
             "shape": tuple(int(n) for n in row["shape"]),
             "spacing_mm": _tuple_of_floats(row["spacing_mm"]),
             "times_s": _tuple_of_floats(row["times_s"]),
+            "slices": None if slices is None else tuple(int(n) for n in slices),
             "window": None if window is None else (window[0], window[1]),
             "affine": None if affine is None else tuple(tuple(float(v) for v in line) for line in affine),
         }

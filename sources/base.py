@@ -28,7 +28,9 @@ from manifests.card import Card, Licensed
 from manifests.errors import RecipeError
 from manifests.record import Fact, FileRef
 
-Form = Literal["dicom_image", "dicom_cine", "dicom_series", "volume", "picture", "clip", "text", "rows", "none"]
+Form = Literal[
+    "dicom_image", "dicom_cine", "dicom_series", "dicom_volume", "volume", "picture", "clip", "text", "rows", "none"
+]
 Pseudonym = Callable[[str, str], str]  # (kind of identifier, value) -> pseudonym
 
 PACKAGE = "package:"
@@ -65,8 +67,11 @@ class Item:
     """What may become one record (form `rows`: several), and how it is to be read.
 
     `group` is already a pseudonym, or "" for a record that stands alone. `masks` maps a label's name to
-    (path of the mask file, voxel value; 0 for a probability map cut at `threshold`). A form of `none` carries the
-    outcome instead: `status` dropped or failed with `reason`, `found` and `remedy`.
+    (path of the mask file, voxel value; 0 for a probability map cut at `threshold`). `contours` are the paths of DICOM
+    SEG and RTSTRUCT files that mark structures in this item's volume, `landmarks` the path of a file of named points.
+    `part` chooses one volume of a file that holds several (from 0); `clip` is a time range (start, end) in seconds of
+    the video file. A form of `none` carries the outcome instead: `status` dropped or failed with `reason`, `found` and
+    `remedy`.
     """
 
     upstream_id: str
@@ -79,6 +84,10 @@ class Item:
     answer: str = ""
     masks: tuple[tuple[str, str, int], ...] = ()
     threshold: float = 0.5
+    contours: tuple[str, ...] = ()
+    landmarks: str = ""
+    part: int = 0
+    clip: tuple[float, float] | None = None
     block: tuple[int, int, int] | None = None  # rows: byte offset, length, first line number
     status: Literal["dropped", "failed"] = "dropped"
     reason: str = ""
