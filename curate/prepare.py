@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
 from curate.inventory import BYTES_PER_UNIT, KeyHint, cut
-from curate.readers import Loaded, Reading, load
+from curate.loaded import Loaded, Reading
+from curate.readers import load
 from curate.store import file_sha256
 from curate.text import minhash, text_sha256
 from curate.units import Summary, Unit, WorkerDeath, unit_key

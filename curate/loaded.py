@@ -1,0 +1,69 @@
+"""What every reader is given and gives: `Reading`, `Loaded`, the lines of a record's story, and its scrubbed texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from curate import text
+from curate.deidentify import DeidentifyConfig
+from curate.deidentify_text import scrub_text
+from curate.keyring import Keyring
+from manifests.record import Fact, Media, Step, canonical_json
+from sources.base import Item, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What every reader needs besides the item. `scratch` is a folder of the unit; what is left there is discarded."""
+
+    place: Place
+    deidentify: DeidentifyConfig
+    keyring: Keyring
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One record as read: canonical members with their bytes (masks share members), what is known, what was done."""
+
+    kind: str
+    modality: str
+    members: tuple[tuple[Media, bytes], ...]
+    facts: tuple[Fact, ...]
+    steps: tuple[Step, ...]
+    pixel_sha256: str = ""
+    phash: str = ""
+    text: str = ""
+    question: str = ""
+    answer: str = ""
+
+
+def step(name: str, result: str = "", **params: str | int | float | bool | None) -> Step:
+    """One line of a record's story; parameters are plain values."""
+    return Step(name=name, params=canonical_json(params), result=result)
+
+
+def said(item: Item, known: Sequence[str]) -> tuple[dict[str, str], list[Step]]:
+    """The record's texts, normalised and scrubbed, and the step that says how much was replaced."""
+    cleaned: dict[str, str] = {}
+    replaced = 0
+    for name in ("text", "question", "answer"):
+        scrubbed, count = scrub_text(text.normalise(getattr(item, name)), known)
+        cleaned[name] = scrubbed
+        replaced += count
+    if not any(cleaned.values()):
+        return cleaned, []
+    return cleaned, [step("scrub_text", f"{replaced} identifiers replaced")]
+
+
+def shown(array: NDArray[Any]) -> str:
+    return f"{array.dtype} {array.shape}"
+
+
+def pair(window: tuple[float, float] | None) -> str | None:
+    return None if window is None else f"{window[0]:g}/{window[1]:g}"
