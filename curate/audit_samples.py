@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from curate.arrays import decode_npy_gz, decode_png
+from curate.arrays import decode_npy_gz, decode_picture
 from curate.audit_ledger import Index, Known
 from curate.audit_stated import Said, unstated
 from curate.findings import Findings
 from curate.guard import typed
+from curate.mjpeg import split_mjpeg
 from curate.shard import layout
 from curate.synthesize import MASKED
 from curate.view import view_of
@@ -157,9 +158,11 @@ class SampleAudit:
         read: Callable[[bytes], Form]
         if media.member.endswith(".npy.gz"):
             read = functools.partial(_array_form, labelled=media.kind == "mask")
-        elif media.member == "png":
+        elif media.member in ("png", "jpg"):
             read = _image_form
-        elif media.kind == "video" and importlib.util.find_spec("av"):
+        elif media.member == "mjpeg":
+            read = _sequence_form
+        elif media.member == "mp4" and importlib.util.find_spec("av"):
             read = _video_form
         else:
             return None
@@ -215,8 +218,16 @@ def _array_form(data: bytes, labelled: bool) -> Form:
 
 
 def _image_form(data: bytes) -> Form:
-    array = decode_png(data)
+    array = decode_picture(data)
     return array.shape, str(array.dtype), ()
+
+
+def _sequence_form(data: bytes) -> Form:
+    """(frames, y, x, 3) of JPEG images one behind the other."""
+    sizes = [decode_picture(image).shape for image in split_mjpeg(data)]
+    if len(set(sizes)) != 1:
+        raise RecordError("bad_array", f"{len(set(sizes))} frame sizes", RUN_AGAIN)
+    return (len(sizes), *sizes[0]), "uint8", ()
 
 
 def _video_form(data: bytes) -> Form:
@@ -236,6 +247,8 @@ def _wrong_form(media: Media, form: Form) -> Iterator[tuple[str, str]]:
     if (shape, dtype) != (media.shape, media.dtype):
         said = f"{media.dtype} {media.shape}"
         yield "media_shape", f"member {media.member} is {dtype} {shape}, the sample says {said}"
+    if media.slices is not None and len(media.slices) != media.shape[0]:
+        yield "media_shape", f"member {media.member} of {media.shape[0]} slices names {len(media.slices)}"
     if media.kind == "mask" and (media.value < 1 or not media.label):
         yield "mask", f"mask {media.label!r} of value {media.value}"
     elif media.kind == "mask" and dtype == "uint8" and media.value not in values:

@@ -31,6 +31,7 @@ from manifests.sample import Answer, Proof, Turn
 from synth.calls import Call, parse_call
 from synth.claims import sides_in
 from synth.facts import body_part_words, modalities_in, structure_words, words_for
+from synth.tasks.asks import STATISTIC_WORDS
 from synth.verify import normal_form, verify_answer
 
 _OPTION = re.compile(r"^\s*\(?([A-E])[.):]\s+(.*?)\s*$", re.MULTILINE)
@@ -38,10 +39,17 @@ _CHOICE = re.compile(r"\A([A-E])\. (.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _QUOTES = ("span", "digest")
 _SIDES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
-_UNITS: Mapping[str, str] = MappingProxyType({"mL": "mL", "mm": "mm", "HU": "HU", "s": "(?:seconds?|s)"})
-_MEASURED = frozenset(
-    ("volume_ml", "longest_axis_mm", "count", "mean_hu", "mean_intensity", "extent_mm", "frame_count", "duration_s")
+_UNITS: Mapping[str, str] = MappingProxyType(
+    {"mL": "mL", "mm": "mm", "HU": "HU", "s": "(?:seconds?|s)", "degree": "(?:degrees?|°)"}
 )
+_MEASURED = frozenset(
+    ("volume_ml", "longest_axis_mm", "count", "mean_hu", "mean_intensity", "extent_mm", "frame_count", "duration_s",
+     "recist_mm", "perpendicular_axis_mm", "size_mm", "hu", "distance_mm", "angle_deg", "angle_between_lines_deg")
+)  # fmt: skip
+_OPPOSITE: Mapping[str, str] = MappingProxyType(
+    {"left": "right", "right": "left", "anterior": "posterior", "posterior": "anterior", "superior": "inferior",
+     "inferior": "superior"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +165,11 @@ def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
         return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\d]|\.\d){unit}", content) is not None
     if call.name == "slice_range":
         return _NUMBER.findall(re.sub(r"(?i)counting from 0", "", content))[-2:] == value.split("-")
+    if call.name == "box":
+        return re.search(rf"\[{re.escape(value).replace(',', ', ?')}\]", content) is not None
+    if call.name in ("relation", "side_of"):
+        told = _unnamed(call, content)
+        return _phrase(value, told) and not _phrase(_OPPOSITE.get(value, value), told)
     if call.name == "is_left_of":
         first = normal_form(content).partition(" ")[0]
         return first == value and (" not " in content) == (value == "no")
@@ -165,6 +178,14 @@ def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
     if call.name == "label" and dict(call.args)["fact"] == "laterality" and not sides_in(content):
         return _SIDES.get(value.lower()) == "bilateral"  # a caption without a body part leaves it out
     return all(any(_phrase(form, content) for form in forms) for forms in _forms(call, proof, facts))
+
+
+def _unnamed(call: Call, content: str) -> str:
+    """A sentence without the names of the structures: `left kidney` says no side."""
+    flat = normal_form(content)
+    for _, value in call.args:
+        flat = flat.replace(normal_form(structure_words(value)), " ")
+    return flat
 
 
 def _is_form(option: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> bool:
@@ -186,9 +207,15 @@ def _phrase(form: str, content: str) -> bool:
 
 
 def _names(call: Call, told: str) -> bool:
-    """Whether masks and axes that a call speaks of are named."""
+    """Whether masks, landmarks, statistics and axes that a call speaks of are named."""
     for name, value in call.args:
-        if name in ("mask", "a", "b") and not (_phrase(structure_words(value), told) or _phrase(value, told)):
+        if name == "statistic" and STATISTIC_WORDS.get(value, value) not in told:
+            return False
+        if name in ("p", "q", "r", "s") and not _phrase(value, told):
+            return False
+        if name in ("mask", "a", "b", "midline") and not (
+            _phrase(structure_words(value), told) or _phrase(value, told)
+        ):
             return False
         if name == "axis" and not re.search(rf"\b{value}\b", told):
             return False

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HOUSES = ("manifests", "sources", "synth", "curate")
-CHOSEN = ("sources.", "synth.tasks.")  # entered only when named as a root
+UNIONS = ("sources", "synth.tasks")  # each imports all of its kind; what a run uses of them is named as a root
 DECIDING_LIBRARIES = (
-    "av", "datasketch", "ffmpeg-python", "imagehash", "imageio-ffmpeg", "nibabel", "numpy", "pillow", "pint", "pyarrow",
-    "pydicom", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "scipy", "simpleitk", "webdataset", "xxhash",
+    "av", "datasketch", "ffmpeg-python", "imagehash", "imageio-ffmpeg", "isal", "nibabel", "numba", "numpy", "pillow",
+    "pint", "pyarrow", "pydicom", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "scipy", "simpleitk", "webdataset",
+    "xxhash",
 )  # fmt: skip
 
 
@@ -51,7 +52,8 @@ def _closure(roots: tuple[str, ...]) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        waiting += [n for n in _imports(name) if not n.startswith(CHOSEN)]
+        if name not in UNIONS:
+            waiting += _imports(name)
     return found
 
 

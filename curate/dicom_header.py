@@ -21,6 +21,7 @@ from pydicom.errors import InvalidDicomError
 from curate.arrays import Window
 from curate.guard import MAX_BYTES, check_file, inflate, read_bytes, typed
 from manifests.errors import RecordError, Reject
+from sources.dicom_frames import holds_volumes
 
 # pydicom quotes header values in its log messages, and a log must hold no identifier; errors come back typed instead.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -36,22 +37,6 @@ _DERIVED = frozenset(
     }
 )
 _TILES = frozenset({uid.VLWholeSlideMicroscopyImageStorage, "1.2.840.10008.5.1.4.1.1.77.1.9"})
-_VOLUMES = frozenset(
-    {
-        uid.EnhancedCTImageStorage,
-        uid.EnhancedMRImageStorage,
-        uid.EnhancedMRColorImageStorage,
-        uid.EnhancedPETImageStorage,
-        uid.EnhancedUSVolumeStorage,
-        uid.LegacyConvertedEnhancedCTImageStorage,
-        uid.LegacyConvertedEnhancedMRImageStorage,
-        uid.LegacyConvertedEnhancedPETImageStorage,
-        uid.BreastTomosynthesisImageStorage,
-        uid.XRay3DAngiographicImageStorage,
-        uid.XRay3DCraniofacialImageStorage,
-        uid.OphthalmicTomographyImageStorage,
-    }
-)
 _SLICES = frozenset({"CT", "MR", "PT"})
 _PREAMBLE_AND_LENGTH = 132 + 12  # bytes up to the end of (0002,0000)
 _BY_CLASS: dict[str, str] = {
@@ -124,20 +109,14 @@ def classify(header: Dataset) -> InstanceKind:
     frames = frame_count(header)
     if integer_of(header, "Rows", 0) == 0 or sop_class in _DERIVED | _TILES:
         return "unsupported"
-    reconstructed = frames > 1 and "TOMO" in image_type and "RECON" in " ".join(image_type)
-    if sop_class in _VOLUMES or "MOSAIC" in image_type or reconstructed or "VOLUME" in image_type[2:3]:
+    if holds_volumes(header):
         return "volume"
     if frames > 1:
-        return "volume" if _has_positions(header) else "cine"
+        return "cine"
     placed = numbers_of(header, "ImageOrientationPatient") and numbers_of(header, "ImagePositionPatient")
     if placed and modality(header) in _SLICES and "LOCALIZER" not in image_type:
         return "slice"
     return "image"
-
-
-def _has_positions(header: Dataset) -> bool:
-    groups = value_of(header, "PerFrameFunctionalGroupsSequence")
-    return bool(groups) and any("PlanePositionSequence" in group for group in groups)
 
 
 def refuse(header: Dataset) -> NoReturn:
@@ -154,9 +133,9 @@ def refuse(header: Dataset) -> NoReturn:
     if sop_class in _TILES:
         raise RecordError("whole_slide", name, "tile the slide into images first")
     if "MOSAIC" in (t.upper() for t in texts_of(header, "ImageType")):
-        raise RecordError("mosaic", "a mosaic of slices", "convert it with dcm2niix and read the NIfTI")
+        raise RecordError("mosaic", "a mosaic of slices", "read it as a volume")
     if classify(header) == "volume":
-        raise RecordError("enhanced_multiframe", name, "convert it with dcm2niix and read the NIfTI")
+        raise RecordError("enhanced_multiframe", name, "read it as a volume")
     if frame_count(header) > 1:
         raise RecordError("multi_frame", f"{frame_count(header)} frames", "read it as a cine")
     raise RecordError("single_frame", name, "read it as an image")

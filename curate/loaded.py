@@ -16,6 +16,8 @@ from curate.keyring import Keyring
 from manifests.record import Fact, Media, Step, canonical_json
 from sources.base import Item, Place
 
+Stored = bytes | Path  # a clip may be larger than memory
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -29,11 +31,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One record as read: canonical members with their bytes (masks share members), what is known, what was done."""
+    """One record as read: canonical members with their bytes, or the scratch file that holds them (masks share
+    members); what is known, what was done."""
 
     kind: str
     modality: str
-    members: tuple[tuple[Media, bytes], ...]
+    members: tuple[tuple[Media, Stored], ...]
     facts: tuple[Fact, ...]
     steps: tuple[Step, ...]
     pixel_sha256: str = ""
@@ -67,3 +70,12 @@ def shown(array: NDArray[Any]) -> str:
 
 def pair(window: tuple[float, float] | None) -> str | None:
     return None if window is None else f"{window[0]:g}/{window[1]:g}"
+
+
+def merged(*groups: Sequence[Fact]) -> tuple[Fact, ...]:
+    """Facts of several origins; of two that say the same of the same thing, the first group's stand."""
+    known: list[Fact] = []
+    for group in groups:
+        said_before = {(f.name, f.about) for f in known}
+        known += [f for f in group if (f.name, f.about) not in said_before]
+    return tuple(known)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.arrays import Image, Volume, encode_npy_gz
+from curate.store import file_sha256
 from manifests.record import Affine, Media
 
 MAX_LABELS = 255  # of one label map, uint8
@@ -28,6 +30,8 @@ def image_member(decoded: Image) -> tuple[Media, bytes]:
         spacing_mm=decoded.spacing_mm,
         window=decoded.window,
         inverted=decoded.inverted,
+        voi=decoded.voi,
+        padding=decoded.padding,
     ), data
 
 
@@ -43,7 +47,7 @@ def volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
         size_bytes=len(data),
         units=grid.units,
         spacing_mm=grid.spacing_mm,
-        affine=_rows(grid.affine),
+        affine=rows_of(grid.affine),
         window=grid.window,
     )
     members = [(main, data)]
@@ -85,7 +89,7 @@ def _label_maps(masks: dict[str, NDArray[np.uint8]]) -> list[tuple[NDArray[np.ui
 
 
 def clip_media(
-    data: bytes, shape: Sequence[int], times_s: tuple[float, ...], spacing_mm: tuple[float, float] | None
+    path: Path, shape: Sequence[int], times_s: tuple[float, ...], spacing_mm: tuple[float, float] | None
 ) -> Media:
     count, height, width = shape[:3]
     return Media(
@@ -93,14 +97,14 @@ def clip_media(
         kind="video",
         shape=(count, height + height % 2, width + width % 2, 3),
         dtype="uint8",
-        sha256=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
+        sha256=file_sha256(path),
+        size_bytes=path.stat().st_size,
         units="display",
         spacing_mm=spacing_mm,
         times_s=times_s,
     )
 
 
-def _rows(affine: NDArray[np.float64]) -> Affine:
+def rows_of(affine: NDArray[np.float64]) -> Affine:
     rows = affine.astype(float).tolist()
     return tuple((row[0], row[1], row[2], row[3]) for row in rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
 from curate.inventory import BYTES_PER_UNIT, KeyHint, cut
-from curate.loaded import Loaded, Reading
+from curate.loaded import Loaded, Reading, Stored
 from curate.readers import load
 from curate.store import file_sha256
 from curate.text import minhash, text_sha256
@@ -33,6 +34,7 @@ from manifests.record import (
     Record,
     canonical_json,
     content_sha256,
+    is_view,
     record_from_json,
     record_key,
     to_json,
@@ -73,7 +75,7 @@ class Prepared:
     """One record as prepared: `members` are its canonical media, ready to be stored."""
 
     record: Record
-    members: tuple[tuple[str, bytes], ...] = ()
+    members: tuple[tuple[str, Stored], ...] = ()
     pixel_sha256: str = ""
     text_sha256: str = ""
     minhash: bytes = b""
@@ -113,13 +115,16 @@ def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
     ring = spec.key.keyring()
     counts: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
+    scratch = folder / "scratch"
+    scratch.mkdir()
     with tarfile.open(folder / "media.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
         for item in expand(spec, ring.pseudonym):
-            reading = Reading(spec.place, spec.deidentify, ring, folder)
+            reading = Reading(spec.place, spec.deidentify, ring, scratch)
             prepared = prepare_item(item, spec, reading)
             offsets = {name: add_member(tar, f"{prepared.record.key}.{name}", data) for name, data in prepared.members}
             rows.append(_row(prepared, offsets))
             counts[prepared.record.status] = counts.get(prepared.record.status, 0) + 1
+    shutil.rmtree(scratch)
     pq.write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
     return {"records": len(rows), "statuses": counts, "failed": counts.get("failed", 0)}
 
@@ -187,7 +192,7 @@ def blank_record(item: Item, source: SourceConfig) -> Record:
 def check_unchanged(item: Item, place: Place) -> None:
     """The bytes that are read now are the bytes that the plan named; parts of a container were digested when split."""
     for file in item.files:
-        if not file.fragment and file_sha256(place.file(file.path)) != file.sha256:
+        if (not file.fragment or is_view(file)) and file_sha256(place.file(file.path)) != file.sha256:
             raise RecordError("changed_since_plan", "other bytes than the plan names", "run again: it is planned anew")
 
 
@@ -249,12 +254,13 @@ def _row(prepared: Prepared, offsets: dict[str, tuple[int, int]]) -> dict[str, A
     }
 
 
-def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int]:
+def add_member(tar: tarfile.TarFile, name: str, data: Stored) -> tuple[int, int]:
     """Append a member; where its bytes lie in the archive."""
     member = tarfile.TarInfo(name)
-    member.size = len(data)
-    tar.addfile(member, io.BytesIO(data))
-    return tar.offset - _padded(len(data)), len(data)
+    member.size = data.stat().st_size if isinstance(data, Path) else len(data)
+    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as stream:
+        tar.addfile(member, stream)
+    return tar.offset - _padded(member.size), member.size
 
 
 def _padded(size: int) -> int:

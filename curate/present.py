@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from curate.arrays import Image, Volume, decode_npy_gz
 from curate.code import code_version
+from curate.guard import PIECE
 from curate.pack import Range
 from curate.prepare import add_member, read_rows, record_of
-from curate.render import CANONICAL, RenderConfig, render_clip, render_image, render_volume
+from curate.render import CANONICAL, RenderConfig, needs_masks, render_clip, render_image, render_volume
 from curate.select import Lost
 from curate.store import read_summary, unit_folder
 from curate.units import Summary, Unit, unit_key
@@ -65,6 +68,28 @@ class Presented:
     members: dict[str, Range]
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A record's prepared members, by name, in the archive that holds them."""
+
+    archive: BinaryIO
+    offsets: dict[str, list[int]]
+
+    def read(self, member: str) -> bytes:
+        self.archive.seek(self.offsets[member][0])
+        return self.archive.read(self.offsets[member][1])
+
+    def copy(self, member: str, path: Path) -> None:
+        """Write a member to a file piece by piece: a clip may be larger than memory."""
+        start, left = self.offsets[member]
+        self.archive.seek(start)
+        with path.open("wb") as out:
+            while left:
+                piece = self.archive.read(min(left, PIECE))
+                out.write(piece)
+                left -= len(piece)
+
+
 def units_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]], kept: Sequence[Kept]) -> list[Unit]:
     """One unit per prepared unit that has kept records."""
     code = code_version("curate.present")
@@ -84,6 +109,8 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
     splits = dict(spec.kept)
     rows: list[dict[str, Any]] = []
     lost: list[dict[str, str]] = []
+    scratch = folder / "scratch"
+    scratch.mkdir()
     with (source / "media.tar").open("rb") as stream, tarfile.open(folder / "media.tar", "w") as tar:
         tar.format = tarfile.USTAR_FORMAT
         for row in read_rows(source, ("key", "record", "offsets")):
@@ -91,12 +118,8 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
                 continue
             offsets: dict[str, list[int]] = json.loads(row["offsets"])
 
-            def read(member: str, offsets: dict[str, list[int]] = offsets) -> bytes:
-                stream.seek(offsets[member][0])
-                return stream.read(offsets[member][1])
-
             record = record_of(row)
-            rendered = present_or_lose(record, read, spec.render, folder)
+            rendered = present_or_lose(record, Members(stream, offsets), spec.render, scratch)
             if isinstance(rendered, Lost):
                 lost.append(dataclasses.asdict(rendered))
                 continue
@@ -104,6 +127,8 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
             members: dict[str, list[Any]] = {}
             for media, data in rendered:
                 shown.append(media)
+                if media.member in members:  # masks of one label map
+                    continue
                 if data is None:
                     where = ["prepare", spec.prepared, "media.tar", *offsets[media.member]]
                 else:
@@ -118,14 +143,15 @@ def work(spec: PresentSpec, folder: Path, work_folder: Path) -> Summary:
                     "members": canonical_json(members),
                 }
             )
+    shutil.rmtree(scratch)
     pq.write_table(pa.Table.from_pylist(rows, schema=PRESENTED), folder / "rows.parquet")
     return {"records": len(rows), "lost": lost, "failed": sum(one["status"] == "failed" for one in lost)}
 
 
-def present_or_lose(record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path) -> Shown | Lost:
+def present_or_lose(record: Record, members: Members, render: RenderConfig, scratch: Path) -> Shown | Lost:
     """`present`, or how the record ends where it cannot be shown."""
     try:
-        return present(record, read, render, scratch)
+        return present(record, members, render, scratch)
     except Reject as reject:
         return Lost(record.key, "dropped", reject.reason, reject.found, reject.remedy)
     except RecordError as error:
@@ -143,25 +169,44 @@ def lost_of(work_folder: Path, units: Sequence[Unit]) -> list[Lost]:
     return [Lost(**one) for unit in units for one in read_summary(work_folder, "present", unit.key).get("lost", ())]
 
 
-def present(record: Record, read: Callable[[str], bytes], render: RenderConfig, scratch: Path) -> Shown:
+def present(record: Record, members: Members, render: RenderConfig, scratch: Path) -> Shown:
     """The record's media under the render targets; None instead of bytes where a member stays as it is stored."""
     shown: Shown = []
+    masks_made = False
     for media in record.media:
         if media.kind == "image":
-            data, rendered = render_image(image_of(media, read(media.member)), render.image)
+            data, rendered = render_image(image_of(media, members.read(media.member)), render.image)
             shown.append((rendered, data))
         elif media.kind == "volume" and render.volume != CANONICAL:
-            data, rendered = render_volume(volume_of(media, read(media.member)), render.volume)
-            shown.append((rendered, data))
+            made = present_volume(record, media, members, render, scratch)
+            masks_made = any(m.kind == "mask" for m, _ in made)
+            shown += made
         elif media.kind == "video":
             path = scratch / "canonical.mp4"
-            path.write_bytes(read(media.member))
-            data, rendered = render_clip(path, media.times_s or (), render.video, scratch, _plane_spacing(media))
-            path.unlink()
+            members.copy(media.member, path)
+            try:
+                data, rendered = render_clip(path, media.times_s or (), render.video, scratch, _plane_spacing(media))
+            finally:
+                path.unlink()
             shown.append((rendered, data))
-        else:
+        elif not (media.kind == "mask" and masks_made):
             shown.append((media, None))
     return shown
+
+
+def present_volume(record: Record, media: Media, members: Members, render: RenderConfig, scratch: Path) -> Shown:
+    """A volume under its target, with masks of its own where the target moves them to another grid."""
+    volume = volume_of(media, members.read(media.member))
+    if needs_masks(render.volume):
+        volume = dataclasses.replace(volume, masks=_masks_of(record, members))
+    said = "\n".join(t for t in (record.text, record.question, record.answer) if t)
+    return [(entry, data) for entry, data in render_volume(volume, render.volume, said, scratch)]
+
+
+def _masks_of(record: Record, members: Members) -> dict[str, NDArray[np.uint8]]:
+    """The record's masks of 0 and 1; each label map is decoded once."""
+    decoded = {name: decode_npy_gz(members.read(name)) for name in {m.member for m in record.media if m.kind == "mask"}}
+    return {m.label: (decoded[m.member] == m.value).astype(np.uint8) for m in record.media if m.kind == "mask"}
 
 
 def read_presented(work_folder: Path, unit: str) -> list[Presented]:
@@ -183,7 +228,8 @@ def image_of(media: Media, data: bytes) -> Image:
     spacing = media.spacing_mm
     plane = (spacing[0], spacing[1]) if spacing else None
     units: Any = media.units
-    return Image(decode_npy_gz(data), units, plane, media.window, media.inverted)
+    voi: Any = media.voi
+    return Image(decode_npy_gz(data), units, plane, media.window, media.inverted, voi, media.padding)
 
 
 def volume_of(media: Media, data: bytes) -> Volume:

@@ -6,18 +6,42 @@ mark; their names are free text, so they are scrubbed like any other.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate import dicom, dicom_facts, dicom_header, dicom_series, image, video, volume
-from curate.arrays import Image
-from curate.dedup import phash, pixel_sha256
+import numpy as np
+from numpy.typing import NDArray
+
+from curate import (
+    dicom,
+    dicom_facts,
+    dicom_header,
+    dicom_multiframe,
+    dicom_rtstruct,
+    dicom_seg,
+    dicom_series,
+    dicom_video,
+    image,
+    video,
+    volume,
+)
+from curate.arrays import Image, Volume
+from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import gate_face, gate_pixels, has_regions, mask_outside_regions
 from curate.deidentify_header import clean_dataset
-from curate.deidentify_text import identifiers
-from curate.loaded import Loaded, Reading, pair, said, shown, step
-from curate.members import clip_media, image_member, volume_members
+from curate.deidentify_text import identifiers, scrub_text
+from curate.dicom_marks import Marked, Subject, subject_of
+from curate.loaded import Loaded, Reading, merged, pair, said, shown, step
+from curate.members import clip_media, image_member, rows_of, volume_members
+from curate.store import file_sha256
+from manifests.errors import RecordError
 from manifests.record import Fact, Step
 from sources.base import Item
+from synth.measured import mask_facts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -25,25 +49,27 @@ if TYPE_CHECKING:
 
 def read_dicom_image(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
-    steps = [_syntax_step(ds)]
     kept = gate_pixels(ds, reading.deidentify)
-    facts, deidentified = _clean_facts(ds, item, reading)
-    steps += [deidentified, step("gate_pixels", kept or "nothing suspected")]
+    facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
     decoded = dicom.read_image(ds)
     decoded, masked = _mask_ultrasound(decoded, ds)
     image.quality(decoded)
     texts, scrubbed = said(item, identifiers(ds))
-    steps += [
+    window, notes = pair(decoded.window), " ".join(decoded.notes)
+    steps = (
+        _syntax_step(ds),
+        deidentified,
+        step("gate_pixels", kept or "nothing suspected"),
         *masked,
-        step("decode", shown(decoded.pixels), units=decoded.units, window=pair(decoded.window)),
+        step("decode", shown(decoded.pixels), units=decoded.units, window=window, voi=decoded.voi, notes=notes),
         *scrubbed,
-    ]
+    )
     return Loaded(
         kind="image",
         modality=dicom_header.modality(ds),
         members=(image_member(decoded),),
         facts=facts,
-        steps=tuple(steps),
+        steps=steps,
         pixel_sha256=pixel_sha256(decoded.pixels),
         phash=f"{phash(image.to_display(decoded)):016x}",
         **texts,
@@ -52,79 +78,168 @@ def read_dicom_image(item: Item, reading: Reading) -> Loaded:
 
 def read_dicom_cine(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
-    steps = [_syntax_step(ds)]
     kept = gate_pixels(ds, reading.deidentify)
-    facts, deidentified = _clean_facts(ds, item, reading)
-    cine = dicom.read_cine(ds)
-    frames = mask_outside_regions(cine.frames, ds) if has_regions(ds) else cine.frames
-    video.clip_quality(frames)
+    facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
     path = reading.scratch / "cine.mp4"
-    video.encode_frames(frames, cine.times_s, path, crf=video.CANONICAL_CRF)
-    data = path.read_bytes()
-    path.unlink()
-    steps += [
+    made = _streamed_cine(ds, path) if dicom_video.is_encapsulated_video(ds) else _decoded_cine(ds, path)
+    texts, scrubbed = said(item, identifiers(ds))
+    steps = (
+        _syntax_step(ds),
         deidentified,
         step("gate_pixels", kept or "nothing suspected"),
         step("mask_outside_regions", "applied" if has_regions(ds) else "no ultrasound regions"),
-        step("encode", shown(frames), codec="h264", crf=video.CANONICAL_CRF, times_known=cine.times_known),
-    ]
-    texts, scrubbed = said(item, identifiers(ds))
+        made.story,
+        *scrubbed,
+    )
     return Loaded(
         kind="video",
         modality=dicom_header.modality(ds),
-        members=((clip_media(data, frames.shape, cine.times_s, cine.spacing_mm), data),),
+        members=((clip_media(path, made.shape, made.times_s, made.spacing_mm), path),),
         facts=facts,
-        steps=(*steps, *scrubbed),
-        pixel_sha256=pixel_sha256(frames),
+        steps=steps,
+        pixel_sha256=made.pixel_sha256,
         **texts,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Cine:
+    """What was written as the canonical clip of an instance."""
+
+    shape: tuple[int, ...]
+    times_s: tuple[float, ...]
+    spacing_mm: tuple[float, float] | None
+    pixel_sha256: str
+    story: Step
+
+
+def _decoded_cine(ds: Dataset, path: Path) -> _Cine:
+    cine = dicom.read_cine(ds)
+    frames = mask_outside_regions(cine.frames, ds) if has_regions(ds) else cine.frames
+    return _encoded(frames, cine.times_s, cine.spacing_mm, path, times_known=cine.times_known)
+
+
+def _encoded(
+    frames: NDArray[np.uint8],
+    times_s: tuple[float, ...],
+    spacing_mm: tuple[float, float] | None,
+    path: Path,
+    times_known: bool,
+) -> _Cine:
+    video.clip_quality(frames)
+    video.encode_frames(frames, times_s, path, crf=video.CANONICAL_CRF)
+    story = step("encode", shown(frames), codec="h264", crf=video.CANONICAL_CRF, times_known=times_known)
+    return _Cine(frames.shape, times_s, spacing_mm, pixel_sha256(frames), story)
+
+
+def _streamed_cine(ds: Dataset, path: Path) -> _Cine:
+    """An encoded stream stays as it is coded, unless something outside the ultrasound regions must be blacked."""
+    info, times_s = dicom_video.encapsulated_clip(ds, path)
+    spacing = dicom_facts.image_spacing(ds)
+    if has_regions(ds):
+        frames = video.read_frames(path, list(range(len(times_s))), times_s)
+        return _encoded(mask_outside_regions(frames, ds), times_s, spacing, path, times_known=True)
+    probe = video.read_frames(path, video.sample_times(times_s, None, 8), times_s)
+    video.clip_quality(probe)
+    shape = (len(times_s), *probe.shape[1:3], 3)
+    story = step("take_stream", f"uint8 {shape}", codec=info.codec)
+    return _Cine(shape, times_s, spacing, file_sha256(path), story)
+
+
 def read_dicom_series(item: Item, reading: Reading) -> Loaded:
-    paths = [reading.place.file(f.path) for f in item.files]
+    """The slices of one stack; files that mark structures in it (`contours`) come after them."""
+    paths = [reading.place.file(f.path) for f in item.files if f.role == "data"]
     ds = dicom_header.read_header(paths[0])
+    return _volume(item, reading, ds, lambda: dicom_series.read_series(paths))
+
+
+def read_dicom_volume(item: Item, reading: Reading) -> Loaded:
+    """One volume of a multi-frame file."""
+    path = reading.place.file(item.files[0].path)
+    ds = dicom_header.read_header(path)
+    return _volume(item, reading, ds, lambda: dicom_multiframe.read_volume_part(path, item.part))
+
+
+def _volume(item: Item, reading: Reading, ds: Dataset, read: Callable[[], Volume]) -> Loaded:
     kept_pixels = gate_pixels(ds, reading.deidentify)
     kept_face = gate_face(ds, reading.deidentify)
     facts, deidentified = _clean_facts(ds, item, reading)
-    grid = dicom_series.read_series(paths)
+    grid = read()
     volume.quality(grid)
-    texts, scrubbed = said(item, identifiers(ds))
+    known = identifiers(ds)
+    masks, marked = _marked(item, reading, grid, subject_of([ds]), known)
+    grid = dataclasses.replace(grid, masks=masks)
+    texts, scrubbed = said(item, known)
     steps = (
         _syntax_step(ds),
         deidentified,
         step("gate_pixels", kept_pixels or "nothing suspected"),
         step("gate_face", kept_face or "nothing suspected"),
-        step("stack", shown(grid.voxels), slices=len(paths), units=grid.units, notes=" ".join(grid.notes)),
+        step("stack", shown(grid.voxels), slices=len(grid.voxels), units=grid.units, notes=" ".join(grid.notes)),
+        *marked,
         *scrubbed,
     )
+    measured = mask_facts(masks, rows_of(grid.affine), grid.voxels, grid.units)
     return Loaded(
         kind="volume",
         modality=dicom_header.modality(ds),
         members=volume_members(grid),
-        facts=(*facts, *grid.facts),
+        facts=merged(facts, grid.facts, measured),
         steps=steps,
-        pixel_sha256=pixel_sha256(grid.voxels),
+        pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *(pixel_sha256(m) for m in masks.values())]),
         **texts,
     )
+
+
+def _marked(
+    item: Item, reading: Reading, grid: Volume, subject: Subject, known: Sequence[str]
+) -> tuple[dict[str, NDArray[np.uint8]], list[Step]]:
+    """The structures that SEG and RTSTRUCT files mark, under names without identifiers."""
+    masks: dict[str, NDArray[np.uint8]] = {}
+    steps: list[Step] = []
+    for name in item.contours:
+        path = reading.place.file(name)
+        try:
+            found = _marks(path, grid, subject)
+        except RecordError as error:  # the image is sound: it stays, and its story says what became of the marks
+            steps.append(step("mark", f"refused: {error.reason}", found=error.found))
+            continue
+        for label, mask in found.masks.items():
+            plain = scrub_text(label.replace("_", " "), known)[0].replace(" ", "_")
+            masks[_free_name(plain, masks)] = mask
+        steps.append(step("mark", f"{len(found.masks)} structures", notes=" ".join(found.notes)))
+    return masks, steps
+
+
+def _marks(path: Path, grid: Volume, subject: Subject) -> Marked:
+    if dicom_header.modality(dicom_header.read_header(path)) == "RTSTRUCT":
+        return dicom_rtstruct.read_rtstruct(path, grid, subject)
+    return dicom_seg.read_seg(path, grid, subject)
+
+
+def _free_name(label: str, taken: Container[str]) -> str:
+    """The label, or with `_2`, `_3`, ... where another file marks one of that name."""
+    numbered = (f"{label}_{n}" for n in itertools.count(2))
+    return next(name for name in itertools.chain((label,), numbered) if name not in taken)
 
 
 def _syntax_step(ds: Dataset) -> Step:
     return step("read", "DICOM Part 10", transfer_syntax=str(dicom_header.transfer_syntax(ds).name))
 
 
-def _clean_facts(ds: Dataset, item: Item, reading: Reading) -> tuple[tuple[Fact, ...], Step]:
+def _clean_facts(ds: Dataset, item: Item, reading: Reading, of_spacing: bool = False) -> tuple[tuple[Fact, ...], Step]:
     """Facts come from the cleaned header alone; what the recipe declares overrides what the header lacks."""
     cleaned = clean_dataset(ds, reading.keyring, item.group or item.files[0].sha256)
     profile = "PS3.15 Basic Profile, retain longitudinal (shifted dates)"
     done = step("deidentify", profile, **cleaned.actions)
     known = dicom_facts.facts(cleaned.dataset)
-    names = {f.name for f in known}
-    return (*known, *(f for f in item.facts if f.name not in names)), done
+    if of_spacing:
+        known = (*known, *dicom_facts.cine_facts(cleaned.dataset), *dicom_facts.spacing_facts(cleaned.dataset))
+    return merged(known, item.facts), done
 
 
 def _mask_ultrasound(decoded: Image, ds: Dataset) -> tuple[Image, list[Step]]:
     if not has_regions(ds):
         return decoded, []
-    pixels = mask_outside_regions(decoded.pixels, ds)
-    masked = Image(pixels, decoded.units, decoded.spacing_mm, decoded.window, decoded.inverted)
+    masked = dataclasses.replace(decoded, pixels=mask_outside_regions(decoded.pixels, ds))
     return masked, [step("mask_outside_regions", "black outside the ultrasound regions")]

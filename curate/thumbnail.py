@@ -16,17 +16,18 @@ import base64
 import io
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from curate.arrays import Array, decode_npy_gz, decode_png
+from curate.arrays import Array, decode_npy_gz, decode_picture
 from curate.image import apply_window, fit
+from curate.mjpeg import split_mjpeg
 from manifests.errors import RecordError
 
 SIDE = 320  # pixels of the longer side
@@ -35,11 +36,13 @@ MAX_INFLATED = 1 << 29  # bytes of one volume or label map
 JPEG_QUALITY = 86
 SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
 FRAMES = 4
+SLICES_PER_S = 8.0  # of a volume shown as a clip, which has no times
 GAP = 4  # pixels between frames
 FILL = 0.15  # opacity of a mask inside its outline
 COLOURS = ("#ffb000", "#22c3e6", "#ff6f91", "#8ce563", "#b79bff", "#ff8a3d", "#2fe0b0", "#f4f06a")
 
 Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,10 @@ def picture_of(media: list[dict[str, Any]], members: Mapping[str, bytes]) -> Pic
         return None
     data = members[shown["member"]]
     if shown["kind"] == "image":
-        return _image(decode_png(data))
-    if shown["kind"] == "video":
+        return _image(decode_picture(data))
+    if shown["member"] == "mjpeg":
+        return _sheet([decode_picture(image) for image in _chosen(split_mjpeg(data))], shown)
+    if shown["member"] == "mp4":
         return _video(data, shown)
     return _volume(data, shown, [m for m in media if m["kind"] == "mask"], members)
 
@@ -101,15 +106,24 @@ def _image(pixels: Pixels) -> Picture:
     return _picture(small, f"{pixels.shape[1]} × {pixels.shape[0]} px")
 
 
+def _chosen(frames: Sequence[T]) -> list[T]:
+    """`FRAMES` of them, evenly spread."""
+    return [frames[k] for k in sorted({int((n + 0.5) * len(frames) / FRAMES) for n in range(FRAMES)})]
+
+
 def _video(data: bytes, media: dict[str, Any]) -> Picture:
     from curate.video import read_frames
 
-    times = media["times_s"]
-    chosen = sorted({int((k + 0.5) * len(times) / FRAMES) for k in range(FRAMES)})
+    times = media["times_s"] or [n / SLICES_PER_S for n in range(media["shape"][0])]
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         clip.write_bytes(data)
-        frames = read_frames(clip, chosen, times)
+        frames = read_frames(clip, _chosen(range(len(times))), times)
+    return _sheet(list(frames), media)
+
+
+def _sheet(frames: list[Pixels], media: dict[str, Any]) -> Picture:
+    """Frames of a clip, or of a volume shown as one, two by two."""
     tiles = [fit(frame, SIDE // 2)[0] for frame in frames]
     height, width = tiles[0].shape[:2]
     across = 1 if len(tiles) == 1 else 2
@@ -117,9 +131,12 @@ def _video(data: bytes, media: dict[str, Any]) -> Picture:
     sheet = np.zeros((down * (height + GAP) - GAP, across * (width + GAP) - GAP, 3), np.uint8)
     for index, tile in enumerate(tiles):
         top, left = index // across * (height + GAP), index % across * (width + GAP)
-        sheet[top : top + height, left : left + width] = tile
-    at = ", ".join(f"{times[index]:.1f}" for index in chosen)
-    count = "one frame" if len(times) == 1 else f"{len(chosen)} of {len(times)} frames"
+        sheet[top : top + height, left : left + width] = tile if tile.ndim == 3 else tile[..., None]
+    times = media["times_s"]
+    if not times or media.get("slices"):
+        return _picture(sheet, f"{len(tiles)} of {media['shape'][0]} slices")
+    at = ", ".join(f"{time:.1f}" for time in _chosen(times))
+    count = "one frame" if len(times) == 1 else f"{len(tiles)} of {len(times)} frames"
     return _picture(sheet, f"{count}, at {at} s")
 
 

@@ -2,16 +2,16 @@
 
 They are our own because both headers may name another file to read: here that must be a plain name beside the header,
 never a path, so a header cannot reach elsewhere. Standards: the NRRD 0001-0005 definition (teem.sourceforge.net/nrrd)
-and ITK's MetaIO documentation. Covered: 3D scalar images, attached or detached data, raw and gzip (NRRD), raw and zlib
-(MetaImage), both byte orders. Not covered, and refused: colour, vectors, 2D and 4D, ascii, hex and bzip2 encodings,
-data split into several files, skipped lines or bytes, NRRD spaces other than LPS, RAS and LAS or none.
+and ITK's MetaIO documentation. Covered: 3D scalar images, attached or detached data, raw, gzip, bzip2 and ascii (NRRD),
+raw and zlib (MetaImage), both byte orders, integers of 1 to 8 bytes, 32 and 64 bit floats. Not covered, and refused:
+colour, vectors, 2D and 4D, hex encoding, text data in MetaImage, data split into several files, skipped lines or bytes,
+lengths in other units than mm, NRRD spaces other than LPS, RAS and LAS or none (scanner-xyz and the rest say nothing of
+left and right). MetaImage's CenterOfRotation and AnatomicalOrientation are passed over: its matrix says it all.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.arrays import Array
-from curate.guard import inflate, read_bytes, typed
+from curate.guard import Codec, Stream, check_file, open_stream, typed
 from manifests.errors import RecordError
 
 MAX_HEADER = 1 << 16
-ITK_SPACE = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS+ to RAS+
+ITK_SPACE = np.array([[-1.0], [-1.0], [1.0], [1.0]])  # LPS+ to RAS+, row by row
 
 _NRRD_TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -32,17 +32,21 @@ _NRRD_TYPES = {
     "u2": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"),
     "i4": ("int", "signed int", "int32", "int32_t"),
     "u4": ("uint", "unsigned int", "uint32", "uint32_t"),
+    "i8": ("longlong", "long long", "long long int", "signed long long", "signed long long int", "int64", "int64_t"),
+    "u8": ("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"),
     "f4": ("float",),
     "f8": ("double",),
 }
 _NRRD_SPACES = {
     "left-posterior-superior": ITK_SPACE,
     "lps": ITK_SPACE,
-    "right-anterior-superior": np.eye(4),
-    "ras": np.eye(4),
-    "left-anterior-superior": np.diag([-1.0, 1.0, 1.0, 1.0]),
-    "las": np.diag([-1.0, 1.0, 1.0, 1.0]),
+    "right-anterior-superior": np.ones((4, 1)),
+    "ras": np.ones((4, 1)),
+    "left-anterior-superior": np.array([[-1.0], [1.0], [1.0], [1.0]]),
+    "las": np.array([[-1.0], [1.0], [1.0], [1.0]]),
 }
+_NRRD_CODECS: dict[str, Codec] = {"raw": "plain", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+_NRRD_TEXT = ("ascii", "text", "txt")
 _META_TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -50,6 +54,8 @@ _META_TYPES = {
     "MET_USHORT": "u2",
     "MET_INT": "i4",
     "MET_UINT": "u4",
+    "MET_LONG_LONG": "i8",
+    "MET_ULONG_LONG": "u8",
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
@@ -67,28 +73,35 @@ class Grid:
 def read_nrrd(path: Path, max_bytes: int) -> Grid:
     """.nrrd or .nhdr. Raises RecordError: `bad_volume`, `unsupported_volume`, `truncated_volume`, `too_large`,
     `unsafe_reference`, `corrupt_compression`. Without a `space`, RAS is not assumed but noted: `no_space` (as LPS)."""
-    data = read_bytes(path, max_bytes)
+    data = _head(path, max_bytes)
     with typed("bad_volume", "rewrite the file with ITK"):
-        fields, body = _nrrd_header(data)
+        fields, start = _nrrd_header(data)
         sizes = _integers(fields["sizes"])
         _require_3d(len(sizes), fields)
         code = next((c for c, names in _NRRD_TYPES.items() if fields["type"].lower() in names), "")
         dtype = _dtype(code, fields["type"], fields.get("endian", "little") == "big")
         affine, notes = _nrrd_affine(fields)
         encoding = fields["encoding"].lower()
-        if "data file" in fields or "datafile" in fields:
-            body = _beside(path, fields.get("data file") or fields["datafile"], max_bytes)
-    if encoding not in ("raw", "gzip", "gz"):
+    detached = fields.get("data file", fields.get("datafile"))
+    file, start = (path, start) if detached is None else (_beside(path, detached), 0)
+    if encoding not in _NRRD_CODECS and encoding not in _NRRD_TEXT:
         raise RecordError("unsupported_volume", f"encoding {encoding[:20]}", "write it raw or with gzip")
     shape = _checked_shape(sizes, dtype, max_bytes)
-    unpack = None if encoding == "raw" else inflate
-    return Grid(_array(body, shape, dtype, unpack, max_bytes), affine, notes)
+    with open_stream(file, max_bytes, _NRRD_CODECS.get(encoding, "plain"), start) as stream:
+        voxels = _parsed(stream, shape, dtype) if encoding in _NRRD_TEXT else _filled(stream, shape, dtype)
+    return Grid(voxels, affine, notes)
 
 
-def _nrrd_header(data: bytes) -> tuple[dict[str, str], bytes]:
+def _head(path: Path, max_bytes: int) -> bytes:
+    with open_stream(path, max_bytes, "plain") as stream:
+        return stream.take(MAX_HEADER)
+
+
+def _nrrd_header(data: bytes) -> tuple[dict[str, str], int]:
+    """The fields, and where the data begin."""
     ends = [(at, len(mark)) for mark in (b"\n\n", b"\r\n\r\n") if (at := data.find(mark, 0, MAX_HEADER)) >= 0]
     end, width = min(ends, default=(len(data), 0))  # a detached header need not end with an empty line
-    head, body = data[: min(end, MAX_HEADER)], data[end + width :]
+    head = data[:end]
     if not head.startswith(b"NRRD000") or head[7:8] not in b"12345":
         raise RecordError("unsupported_volume", "no NRRD 1 to 5 signature", "rewrite the file with ITK")
     fields: dict[str, str] = {}
@@ -96,7 +109,7 @@ def _nrrd_header(data: bytes) -> tuple[dict[str, str], bytes]:
         name, colon, value = line.partition(": ")
         if colon and not line.startswith("#"):
             fields[name.strip().lower()] = value.strip()
-    return fields, body
+    return fields, end + width
 
 
 def _require_3d(dimension: int, fields: dict[str, str]) -> None:
@@ -121,14 +134,14 @@ def _nrrd_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str
         raise RecordError("unsupported_volume", f"space {space[:40]}", "write it in LPS or RAS")
     if set(fields.get("space units", "mm").replace('"', "").lower().split()) - {"mm", "millimeter", "millimetre"}:
         raise RecordError("unsupported_volume", "space units other than mm", "write it in mm")
-    return _NRRD_SPACES.get(space, ITK_SPACE) @ matrix, () if space else ("no_space",)
+    return _NRRD_SPACES.get(space, ITK_SPACE) * matrix + 0.0, () if space else ("no_space",)
 
 
 def read_metaimage(path: Path, max_bytes: int) -> Grid:
     """.mha or .mhd, whose coordinates are LPS+ (ITK). Raises RecordError as `read_nrrd`."""
-    data = read_bytes(path, max_bytes)
+    data = _head(path, max_bytes)
     with typed("bad_volume", "rewrite the file with ITK"):
-        fields, body = _meta_header(data)
+        fields, start = _meta_header(data)
         sizes = _integers(fields["DimSize"])
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         if len(sizes) != 3 or int(fields["NDims"]) != 3 or channels != 1:
@@ -136,28 +149,31 @@ def read_metaimage(path: Path, max_bytes: int) -> Grid:
             raise RecordError("unsupported_volume", found, "write one 3D scalar image per file")
         if not _flag(fields, "BinaryData", "True") or fields.get("HeaderSize", "0") != "0":
             raise RecordError("unsupported_volume", "text data or a header size", "write it with ITK")
+        if fields.get("DistanceUnits", "mm").lower() not in ("mm", "?"):
+            raise RecordError("unsupported_volume", "distance units other than mm", "write it in mm")
         big = _flag(fields, "BinaryDataByteOrderMSB") or _flag(fields, "ElementByteOrderMSB")
         dtype = _dtype(_META_TYPES.get(fields["ElementType"], ""), fields["ElementType"], big)
         affine, notes = _meta_affine(fields)
-        compressed = _flag(fields, "CompressedData")
-        if fields["ElementDataFile"].upper() != "LOCAL":
-            body = _beside(path, fields["ElementDataFile"], max_bytes)
+        codec: Codec = "zlib" if _flag(fields, "CompressedData") else "plain"
+        name = fields["ElementDataFile"]
+    file, start = (path, start) if name.upper() == "LOCAL" else (_beside(path, name), 0)
     shape = _checked_shape(sizes, dtype, max_bytes)
-    return Grid(_array(body, shape, dtype, _inflate_zlib if compressed else None, max_bytes), affine, notes)
+    with open_stream(file, max_bytes, codec, start) as stream:
+        return Grid(_filled(stream, shape, dtype), affine, notes)
 
 
-def _meta_header(data: bytes) -> tuple[dict[str, str], bytes]:
-    """Lines `Key = Value` up to ElementDataFile, which is the last by definition."""
+def _meta_header(data: bytes) -> tuple[dict[str, str], int]:
+    """Lines `Key = Value` up to ElementDataFile, which is the last by definition, and where they end."""
     fields: dict[str, str] = {}
     at = 0
-    while "ElementDataFile" not in fields and at < min(len(data), MAX_HEADER):
-        end = data.find(b"\n", at, at + MAX_HEADER)
+    while "ElementDataFile" not in fields and at < len(data):
+        end = data.find(b"\n", at)
         end = len(data) if end < 0 else end
         name, equals, value = data[at:end].decode("utf-8", "replace").partition("=")
         if equals:
             fields[name.strip()] = value.strip()
         at = end + 1
-    return fields, data[at:]
+    return fields, at
 
 
 def _meta_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -173,7 +189,7 @@ def _meta_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str
     ).reshape(1, 3)
     matrix[:3, 3] = _floats(origin)
     unknown = not (fields.get("ElementSpacing") or fields.get("ElementSize"))
-    return ITK_SPACE @ matrix, ("no_spacing",) if unknown else ()
+    return ITK_SPACE * matrix + 0.0, ("no_spacing",) if unknown else ()
 
 
 def _flag(fields: dict[str, str], name: str, default: str = "False") -> bool:
@@ -194,13 +210,14 @@ def _dtype(code: str, name: str, big_endian: bool) -> np.dtype[np.generic]:
     return np.dtype((">" if big_endian else "<") + code)
 
 
-def _beside(path: Path, name: str, max_bytes: int) -> bytes:
+def _beside(path: Path, name: str) -> Path:
     """The data file that a header names: a plain name in the header's own folder, not a link out of it."""
     target = path.parent / name
     plain = name not in ("", ".", "..") and Path(name).name == name and not set(name) & set("\\%*\0")
     if not plain or name.upper().startswith("LIST") or target.is_symlink():
         raise RecordError("unsafe_reference", "a data file that is not beside its header", "put it beside the header")
-    return read_bytes(target, max_bytes)
+    check_file(target)
+    return target
 
 
 def _checked_shape(sizes: list[int], dtype: np.dtype[np.generic], max_bytes: int) -> tuple[int, ...]:
@@ -212,19 +229,37 @@ def _checked_shape(sizes: list[int], dtype: np.dtype[np.generic], max_bytes: int
     return tuple(reversed(sizes))
 
 
-def _inflate_zlib(data: bytes, max_bytes: int) -> bytes:
-    return inflate(data, max_bytes, wbits=zlib.MAX_WBITS)
-
-
-def _array(
-    body: bytes,
-    shape: tuple[int, ...],
-    dtype: np.dtype[np.generic],
-    unpack: Callable[[bytes, int], bytes] | None,
-    max_bytes: int,
-) -> Array:
-    data = unpack(body, max_bytes) if unpack else body
+def _filled(stream: Stream, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    """The voxels, in native byte order; the claimed size is held against the file before memory is taken."""
     expected = math.prod(shape) * dtype.itemsize
-    if len(data) < expected:
-        raise RecordError("truncated_volume", f"{len(data)} of {expected} bytes", "fetch the file again")
-    return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape)
+    if expected > stream.most:
+        raise RecordError("truncated_volume", f"at most {stream.most} of {expected} bytes", "fetch the file again")
+    voxels = np.empty(shape, dtype)
+    found = stream.fill(voxels.reshape(-1).view(np.uint8).data)
+    if found < expected:
+        raise RecordError("truncated_volume", f"{found} of {expected} bytes", "fetch the file again")
+    require_all_told(stream.skip(), expected // shape[0])
+    return voxels if dtype.isnative else voxels.byteswap(inplace=True).view(dtype.newbyteorder("="))
+
+
+def require_all_told(left: int, slice_bytes: int) -> None:
+    """Refuse a file that goes on for a slice or more after its last voxel: its header tells less than it holds."""
+    if left >= slice_bytes:
+        raise RecordError("bad_volume", f"{left} bytes after the last voxel", "repair the header's sizes")
+
+
+def _parsed(stream: Stream, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    """Numbers as text, separated by white space."""
+    if dtype.itemsize == 8 and dtype.kind != "f":
+        raise RecordError("unsupported_volume", "64-bit integers as text", "write it raw or with gzip")
+    text = stream.take(stream.most).decode("ascii", "replace")
+    with typed("bad_volume", "rewrite the file with ITK"):
+        numbers = np.array(text.split(), dtype=np.float64)  # exact for 32-bit integers
+    if numbers.size != math.prod(shape):
+        raise RecordError("truncated_volume", f"{numbers.size} of {math.prod(shape)} numbers", "fetch the file again")
+    if dtype.kind != "f":
+        limits = np.iinfo(np.dtype(f"{dtype.kind}{dtype.itemsize}"))
+        whole = bool((numbers == np.rint(numbers)).all())
+        if not whole or numbers.min() < limits.min or numbers.max() > limits.max:
+            raise RecordError("bad_volume", f"numbers that are no {dtype.name}", "rewrite the file with ITK")
+    return numbers.astype(dtype.newbyteorder("=")).reshape(shape)

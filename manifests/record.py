@@ -28,7 +28,7 @@ NO_KIND = ""  # a file that never became a record has no kind
 @dataclass(frozen=True, slots=True)
 class FileRef:
     """One source file, or a part of one: `fragment` says which part (`line=12`, `code=A00`), and then `sha256` and
-    `size_bytes` are of that part."""
+    `size_bytes` are of that part. Of parts that are no run of bytes (`is_view`) they are the whole file's."""
 
     path: str  # relative to the source's root, POSIX separators
     sha256: str
@@ -74,9 +74,14 @@ class Media:
     times_s: tuple[float, ...] | None = None  # presentation time of every frame
     window: tuple[float, float] | None = None  # VOI centre and width, for rendering to 8 bit
     inverted: bool = False  # MONOCHROME1: low values are shown bright
+    voi: str = "linear"  # how `window` is read: linear, linear_exact or sigmoid (PS3.3 C.11.2.1)
+    padding: tuple[float, float] | None = None  # values from the first to the second were never measured
+    crop: tuple[int, int, int, int] | None = None  # rendered: (top, left, bottom, right) in canonical pixels
+    scale: tuple[float, float] | None = None  # rendered: pixels per canonical pixel, (y, x)
     label: str = ""  # what a mask marks
     value: int = 0  # mask: its voxel value in the label map
-    slices: tuple[int, ...] | None = None  # rendered slices: the index of each along z in the canonical volume
+    slices: tuple[int, ...] | None = None  # where not all of a grid's slices are shown: the z index of each, in the
+    # grid that `affine` describes
     visual_tokens: int = 0  # what showing it costs the model that its target is made for; 0: unknown, or not shown
 
 
@@ -122,10 +127,17 @@ def record_key(source: str, upstream_id: str, content_sha256: str) -> str:
 
 
 def content_sha256(files: tuple[FileRef, ...]) -> str:
-    """One digest over a record's files in order; of a single file it is that file's own sha256."""
-    if len(files) == 1:
+    """One digest over a record's files in order, and over what it takes of them where that is a view; of a single
+    whole file it is that file's own sha256."""
+    if len(files) == 1 and not is_view(files[0]):
         return files[0].sha256
-    return hashlib.sha256("".join(f.sha256 for f in files).encode()).hexdigest()
+    named = (f"{f.sha256}#{f.fragment}" if is_view(f) else f.sha256 for f in files)
+    return hashlib.sha256("".join(named).encode()).hexdigest()
+
+
+def is_view(file: FileRef) -> bool:
+    """Whether a record takes a part of a file that has no bytes of its own: one volume of several, a time range."""
+    return file.fragment.startswith(("volume=", "t="))
 
 
 def mask_address(media: Media) -> str:
@@ -152,10 +164,13 @@ def _tuple_of_floats(value: Any) -> tuple[float, ...] | None:
     return None if value is None else tuple(float(v) for v in value)
 
 
+def _pair_of_floats(value: Any) -> tuple[float, float] | None:
+    return None if value is None else (float(value[0]), float(value[1]))
+
+
 def media_from(row: dict[str, Any]) -> Media:
     """A `Media` from its JSON form."""
-    window = _tuple_of_floats(row["window"])
-    affine, slices = row["affine"], row["slices"]
+    affine, slices, crop = row["affine"], row["slices"], row["crop"]
     return Media(
         **{
             **row,
@@ -163,7 +178,10 @@ def media_from(row: dict[str, Any]) -> Media:
             "spacing_mm": _tuple_of_floats(row["spacing_mm"]),
             "times_s": _tuple_of_floats(row["times_s"]),
             "slices": None if slices is None else tuple(int(n) for n in slices),
-            "window": None if window is None else (window[0], window[1]),
+            "window": _pair_of_floats(row["window"]),
+            "padding": _pair_of_floats(row["padding"]),
+            "scale": _pair_of_floats(row["scale"]),
+            "crop": None if crop is None else tuple(int(n) for n in crop),
             "affine": None if affine is None else tuple(tuple(float(v) for v in line) for line in affine),
         }
     )

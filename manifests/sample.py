@@ -49,9 +49,10 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The gold of an RLVR prompt. `verifier` names the function in `synth.verify` that rewards it; `tolerance` is
-    relative (0.05 is 5 %), 0 where it does not apply."""
+    relative (0.05 is 5 %), of angles in degrees, of boxes one minus the wanted overlap (IoU), 0 where it does not
+    apply."""
 
-    type: str  # number | label | yes_no | mcq
+    type: str  # number | numbers | label | yes_no | mcq | angle | box
     gold: str
     verifier: str
     unit: str = ""

@@ -16,7 +16,7 @@ from manifests.record import Fact
 from sources.base import Entry, Item, Place, Pseudonym, not_a_record, ref, usable
 from sources.tables import TableConfig, table_items
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".svs")
 
 
 class ImageTable(TableConfig):

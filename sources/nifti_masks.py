@@ -7,6 +7,9 @@ Three layouts are read:
   folder and `{stem}` its name without extension;
 - volumes alone: `images` is a pattern, and no labels are given.
 
+`landmarks` is a pattern of the same kind for a file of named points beside each volume (`{folder}/{stem}.mrk.json`);
+a volume without such a file has none.
+
 Quirks: the Decathlon's archives carry macOS companions (`._CASE.nii.gz`), which are no volumes; probability maps are
 cut at `threshold`.
 """
@@ -35,6 +38,7 @@ class NiftiMasks(SourceConfig):
     labels_folder: str = "labelsTr"
     labels: dict[int, str] = Field(default_factory=dict)
     masks: dict[str, str] = Field(default_factory=dict)
+    landmarks: str = ""
     threshold: float = Field(default=0.5, gt=0)
     group: Literal["case", "folder"] = "case"
 
@@ -96,16 +100,27 @@ class NiftiMasks(SourceConfig):
         masks = tuple((label, path.removeprefix("./"), value) for label, path, value in wanted)
         present = tuple(m for m in masks if m[1] in by_path)
         mask_files = sorted({path for _, path, _ in present})
+        points = self._landmarks(stem, folder, by_path)
         case = folder if self.group == "folder" else stem
         return Item(
             upstream_id=entry.path,
             form="volume",
-            files=(ref(entry), *(ref(by_path[p], "mask") for p in mask_files), *self._companions(entry, by_path)),
+            files=(
+                ref(entry),
+                *(ref(by_path[p], "mask") for p in mask_files),
+                *(ref(by_path[p], "landmarks") for p in (points,) if p),
+                *self._companions(entry, by_path),
+            ),
             group=pseudonym("case", case),
             facts=self.declared_facts(),
             masks=present,
             threshold=self.threshold,
+            landmarks=points,
         )
+
+    def _landmarks(self, stem: str, folder: str, by_path: dict[str, Entry]) -> str:
+        path = self.landmarks.format(stem=stem, folder=folder).removeprefix("./")
+        return path if path in by_path else ""
 
     def _label_map(self, image: str, by_path: dict[str, Entry]) -> str:
         name = PurePosixPath(image).name

@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from manifests.errors import RecipeError
+from manifests.errors import RecipeError, RecordError
 from manifests.record import FileRef, canonical_json
 from sources.base import Entry, Form, Item, Place, Pseudonym, SourceConfig, column_facts, not_a_record, ref, usable
 
@@ -33,6 +33,16 @@ class TableConfig(SourceConfig):
     def media_column(self) -> str:
         """The column, or template, that names the media file."""
         raise NotImplementedError(f"{type(self).__name__} does not say which column names its files")
+
+    def part(self, row: Row) -> str:
+        """Which part of its file a row is about, as `FileRef.fragment` writes it; "" for all of it.
+
+        Raises `RecordError` for a row that says it wrongly."""
+        return ""
+
+    def columns(self) -> tuple[str, ...]:
+        """Further columns that the recipe names."""
+        return ()
 
     def check(self, place: Place) -> None:
         if self.table:
@@ -62,26 +72,42 @@ def table_items(
     yield from refused
     by_path = {e.path: e for e in entries}
     claims: dict[str, int] = {}
+    named: set[str] = set()
     for line, row in enumerate(rows, start=2):  # line 1 is the header
         path = _media_path(config.media_column(), row, config.table)
         if path not in by_path:
             yield _missing(config.table, line, row)
             continue
-        claims[path] = claims.get(path, 0) + 1
+        named.add(path)
+        try:
+            part = config.part(row)
+        except RecordError as error:
+            yield _unusable(config.table, line, row, error)
+            continue
+        whole = f"{path}#{part}" if part else path
+        claims[whole] = claims.get(whole, 0) + 1
         # the first row of a file is its record; a further row (another question or finding) is a record of its own
-        identity = path if claims[path] == 1 else f"{path}#row={claims[path]}"
+        identity = whole if claims[whole] == 1 else f"{whole}#row={claims[whole]}"
         yield config.row_item(row, line, (identity, by_path[path]), form, pseudonym)
     for entry in entries:
         if entry.path == config.table:
             yield not_a_record(entry, f"the table: its {len(rows)} rows are the records", "table")
-        elif entry.path not in claims:
+        elif entry.path not in named:
             yield not_a_record(entry, f"a file that no row of '{config.table}' names")
 
 
 def _checked_rows(config: TableConfig, place: Place) -> list[Row]:
     """The table's rows, if it is there and has the columns that the recipe names."""
     rows = read_table(find_table(config.table, place), config.table)
-    named = (config.media_column(), config.text, config.question, config.answer, config.group, *config.labels)
+    named = (
+        config.media_column(),
+        config.text,
+        config.question,
+        config.answer,
+        config.group,
+        *config.labels,
+        *config.columns(),
+    )
     _check_columns(rows, [c for c in named if c and "{" not in c], config.table)
     return rows
 
@@ -140,4 +166,17 @@ def _missing(table: str, line: int, row: Row) -> Item:
         reason="media_missing",
         found=f"line {line} of '{table}' names a file that is not below the root",
         remedy="fetch the file or remove the row",
+    )
+
+
+def _unusable(table: str, line: int, row: Row, error: RecordError) -> Item:
+    """A row whose file is there and whose words about it are wrong."""
+    return Item(
+        upstream_id=f"{table}#line={line}",
+        form="none",
+        files=(row_ref(table, line, row),),
+        status="failed",
+        reason=error.reason,
+        found=f"line {line} of '{table}': {error.found}",
+        remedy=error.remedy,
     )

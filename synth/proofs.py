@@ -5,12 +5,28 @@ canonical arrays when a sample is written and from the shard when it is verified
 
     volume_ml(mask)        voxels x |det(affine)|, or x spacing                       mL, 2 decimals
     longest_axis_mm(mask)  largest distance between two voxel centres, in space       mm, 1 decimal
-    slice_range(mask)      first and last slice along array axis 0, from 0: `12-45`
+    recist_mm(mask)        `44.3 x 21.0`: the longest diameter on one axial slice, and the longest chord across it there
+                           at a right angle, of the convex hull of voxel centres (RECIST 1.1's long and short axis)
+    perpendicular_axis_mm(mask)   the second of them                                  mm, 1 decimal
+    box(mask)              `x0,y0,z0,x1,y1,z1` in voxels of what is shown, half-open: x0 is the first column that the
+                           structure covers, x1 the first beyond it; z counts the shown slices. `x0,y0,x1,y1` in 2D
+    box_mm(mask)           `x0,y0,z0,x1,y1,z1` in RAS+ mm, the outer faces of the voxels         mm, 1 decimal
+    size_mm(mask)          `a x b x c`: the box's extent left-right, front-back and head-feet    mm, 1 decimal
+    centroid_mm(mask)      `x,y,z` in RAS+ mm                                                    mm, 1 decimal
+    slice_range(mask)      first and last of the shown slices, counted from 0, that cut it: `12-45`
     count(mask)            connected parts; 26 neighbours in 3D, 8 in 2D
     largest()              the label with the largest volume among all masks
     is_left_of(a, b)       yes where a's centroid is further to the patient's left (RAS+: smaller x)
+    relation(a, b, along)  where a's centroid lies from b's along left-right, front-back or head-feet of the patient:
+                           left or right, anterior or posterior, superior or inferior
+    side_of(mask, midline) left or right: where at least 95 % of the structure lies, from the sagittal plane through the
+                           centroid of the structure that marks the midline; refused where it crosses
     mean_hu(mask)          mean inside the mask, of a volume in HU                    HU, 1 decimal
-    mean_intensity(mask)   the same of any single-channel image or volume             2 decimals
+    hu(mask, statistic)    sd (of the population), median, p5, p95 (nearest rank), min or max    HU, 1 decimal
+    mean_intensity(mask)   the mean of any single-channel image or volume             2 decimals
+    distance_mm(p, q)      between two landmarks                                      mm, 1 decimal
+    angle_deg(p, q, r)     between landmarks p and r, seen from q; 0 to 180           degrees, 1 decimal
+    angle_between_lines_deg(p, q, r, s)   between the lines pq and rs; 0 to 90        degrees, 1 decimal
     extent_mm(axis)        samples x spacing along array axis x, y or z               mm, 1 decimal
     plane()                axial, coronal or sagittal: the slices of array axis 0; oblique beyond 37 degrees
     frame_count()          frames of the video
@@ -21,26 +37,26 @@ canonical arrays when a sample is written and from the shard when it is verified
     digest(field)          sha256 of the source's text, question or answer
 
 A mask is every mask member with that label, together; inside is not 0. Numbers are plain decimals, rounded half to
-even to the places above, so equal means equal text. Not covered: partial volumes, masks on another grid than the image
-(`mean_*` then refuses), volumes of 2D masks. The affine maps voxel indices (x, y, z) to RAS+ millimetres.
+even to the places above, so equal means equal text. The affine maps voxel indices (x, y, z) to RAS+ millimetres. What
+is shown may stand on another grid than the masks: `slice_range` and `box` follow the affines there, and refuse grids
+that are turned against each other. Not covered: partial volumes, intensities of another grid than the mask's, volumes
+of 2D masks, sides of a patient who lies turned in the scanner.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from manifests.errors import VerificationError
-from manifests.record import Fact, Media
 from manifests.sample import Proof, Verdict
+from synth import mask_programs, points
 from synth.calls import Call, call_text, format_call, format_number, parse_call
+from synth.grids import steps_mm
+from synth.mask_programs import centroid_ras, grid_plane
+from synth.views import MediaView, Result, mask_labels, only
 
 __all__ = [
     "PROGRAMS",
@@ -60,238 +76,35 @@ __all__ = [
     "proven",
 ]
 
-Array = npt.NDArray[Any]
-Bools = npt.NDArray[np.bool_]
-
-_OBLIQUE_COSINE = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class MediaView:
-    """What a proof may look at. `load` gives the array of a member name, in the shape that its `Media` says."""
-
-    media: tuple[Media, ...]
-    load: Callable[[str], Array]
-    facts: tuple[Fact, ...] = ()
-    text: str = ""
-    question: str = ""
-    answer: str = ""
-
-
-class Result(NamedTuple):
-    """What a program returns: text, and a pint unit or ""."""
-
-    value: str
-    unit: str
-
-
-# --- looking at the media --------------------------------------------------------------------------------------------
-
-
-def _load(view: MediaView, media: Media) -> Array:
-    try:
-        array = np.asarray(view.load(media.member))
-    except (KeyError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise VerificationError(f"member {media.member} cannot be read ({type(error).__name__})") from error
-    if array.shape != media.shape:
-        raise VerificationError(f"member {media.member} has shape {array.shape}, its entry says {media.shape}")
-    return array
-
-
-def mask_labels(view: MediaView) -> tuple[str, ...]:
-    """The labels of the masks that travel, each once, in order of first appearance."""
-    return tuple(dict.fromkeys(m.label for m in view.media if m.kind == "mask" and m.label))
-
-
-def _mask(view: MediaView, name: str) -> tuple[Media, Bools]:
-    """The mask of a label: every member with that label, together; not empty."""
-    entries = [m for m in view.media if m.kind == "mask" and m.label == name]
-    if not entries:
-        raise VerificationError(f"mask {name!r} is not in the sample; masks: {', '.join(mask_labels(view)) or 'none'}")
-    if len({(m.shape, m.affine) for m in entries}) > 1:
-        raise VerificationError(f"the masks labelled {name!r} stand on different grids")
-    inside = np.logical_or.reduce([_load(view, m) != 0 for m in entries])
-    if not inside.any():
-        raise VerificationError(f"mask {name!r} is empty")
-    return entries[0], inside
-
-
-def _linear(media: Media) -> npt.NDArray[np.float64]:
-    """The matrix from array indices (z, y, x) or (y, x) to millimetres, from the affine or else the spacing."""
-    if media.affine is not None and len(media.shape) == 3:
-        return np.asarray(media.affine, dtype=np.float64)[:3, :3][:, ::-1]
-    if media.spacing_mm is not None and len(media.spacing_mm) == len(media.shape):
-        return np.diag(np.asarray(media.spacing_mm, dtype=np.float64))
-    raise VerificationError(f"member {media.member} has no affine and no spacing, so nothing in it has a size")
-
-
-def _voxel_count_and_ml(view: MediaView, name: str) -> tuple[int, float]:
-    media, inside = _mask(view, name)
-    if inside.ndim != 3:
-        raise VerificationError(f"mask {name!r} has {inside.ndim} dimensions; a volume needs 3")
-    voxels = int(np.count_nonzero(inside))
-    return voxels, voxels * abs(float(np.linalg.det(_linear(media)))) / 1000.0
-
-
-def _outline(inside: Bools) -> npt.NDArray[np.int64]:
-    """Indices that include every corner of the convex hull: the first and last voxel of each line along each axis."""
-    keep = np.ones_like(inside)
-    for axis in range(inside.ndim):
-        forward = np.cumsum(inside, axis=axis, dtype=np.int32)
-        last = forward.max(axis=axis, keepdims=True)
-        keep &= inside & ((forward == 1) | (forward == last))
-    return np.argwhere(keep)
-
-
-def _crop(inside: Bools) -> Bools:
-    spans = []
-    for axis in range(inside.ndim):
-        hits = np.flatnonzero(inside.any(axis=tuple(a for a in range(inside.ndim) if a != axis)))
-        spans.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return inside[tuple(spans)]
-
-
-def _hull_corners(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The corners of the convex hull; a flat or straight set of points is first turned into its own plane or line.
-
-    An affine map keeps hulls, so this works on indices and the distances are taken in millimetres afterwards.
-    """
-    from scipy.spatial import ConvexHull
-
-    centred = (points - points[0]).astype(np.float64)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    rank = int(np.sum(sizes > 1e-9 * max(float(sizes[0]), 1.0))) if len(points) > 1 else 0
-    if rank == 0:
-        return points[:1]
-    flat = centred @ axes[:rank].T
-    if rank == 1:
-        return points[[int(flat[:, 0].argmin()), int(flat[:, 0].argmax())]]
-    return points[ConvexHull(centred if rank == points.shape[1] else flat).vertices]
-
-
-def _diameter(view: MediaView, name: str) -> float:
-    from scipy.spatial.distance import pdist
-
-    media, inside = _mask(view, name)
-    corners = _hull_corners(_outline(_crop(inside))) @ _linear(media).T
-    return float(pdist(corners).max()) if len(corners) > 1 else 0.0
-
-
-def centroid_ras(view: MediaView, name: str) -> tuple[float, float, float]:
-    """The centroid of a mask in RAS+ millimetres; raises `VerificationError` without an affine."""
-    media, inside = _mask(view, name)
-    if media.affine is None or inside.ndim != 3:
-        raise VerificationError(f"mask {name!r} has no affine, so left and right are not known")
-    total = np.count_nonzero(inside)
-    means = [
-        float(np.count_nonzero(inside, axis=tuple(a for a in range(3) if a != axis)) @ np.arange(size)) / total
-        for axis, size in enumerate(inside.shape)
-    ]
-    x, y, z = np.asarray(media.affine, dtype=np.float64)[:3] @ np.asarray([*means[::-1], 1.0])
-    return float(x), float(y), float(z)
-
-
-def _mean(view: MediaView, name: str, units: str) -> float:
-    media, inside = _mask(view, name)
-    wanted = [m for m in view.media if m.kind in ("image", "volume") and (not units or m.units == units)]
-    if not wanted:
-        raise VerificationError(f"no image or volume{f' in {units}' if units else ''} travels with the sample")
-    same_grid = [m for m in wanted if m.shape == media.shape and m.affine == media.affine]
-    if not same_grid:
-        raise VerificationError(f"mask {name!r} is on another grid than the image: {media.shape} and {wanted[0].shape}")
-    values = _load(view, same_grid[0])[inside]
-    exact = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64
-    return float(values.sum(dtype=exact)) / values.size
-
-
-def _only(view: MediaView, kinds: tuple[str, ...]) -> Media:
-    entries = [m for m in view.media if m.kind in kinds]
-    if len(entries) != 1:
-        raise VerificationError(f"the sample has {len(entries)} members of kind {' or '.join(kinds)}; one is needed")
-    return entries[0]
-
-
-# --- programs --------------------------------------------------------------------------------------------------------
-
-
-def _volume_ml(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_voxel_count_and_ml(view, args["mask"])[1], 2), "mL")
-
-
-def _longest_axis_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_diameter(view, args["mask"]), 1), "mm")
-
-
-def _slice_range(view: MediaView, args: Mapping[str, str]) -> Result:
-    _, inside = _mask(view, args["mask"])
-    if inside.ndim != 3:
-        raise VerificationError(f"mask {args['mask']!r} has {inside.ndim} dimensions; slices need 3")
-    hits = np.flatnonzero(inside.any(axis=(1, 2)))
-    return Result(f"{hits[0]}-{hits[-1]}", "")
-
-
-def _count(view: MediaView, args: Mapping[str, str]) -> Result:
-    from scipy import ndimage
-
-    inside = _crop(_mask(view, args["mask"])[1])
-    return Result(str(int(ndimage.label(inside, structure=np.ones((3,) * inside.ndim))[1])), "")
-
-
-def _largest(view: MediaView, args: Mapping[str, str]) -> Result:
-    labels = mask_labels(view)
-    if len(labels) < 2:
-        raise VerificationError(f"the sample has {len(labels)} masks; the largest of them needs 2")
-    sized = sorted(((_voxel_count_and_ml(view, label)[1], label) for label in labels), reverse=True)
-    if sized[0][0] == sized[1][0]:
-        raise VerificationError(f"masks {sized[0][1]!r} and {sized[1][1]!r} are equally large")
-    return Result(sized[0][1], "")
-
-
-def _is_left_of(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result("yes" if centroid_ras(view, args["a"])[0] < centroid_ras(view, args["b"])[0] else "no", "")
-
-
-def _mean_hu(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_mean(view, args["mask"], "HU"), 1), "HU")
-
-
-def _mean_intensity(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_mean(view, args["mask"], ""), 2), "")
-
 
 def _extent_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    media = _only(view, ("image", "volume"))
+    media = only(view, ("image", "volume"))
     axes = ("z", "y", "x") if media.kind == "volume" else ("y", "x")
     if args["axis"] not in axes:
         raise VerificationError(f"axis {args['axis']!r} of a {media.kind} does not exist; axes: {', '.join(axes)}")
     at = axes.index(args["axis"])
+    if args["axis"] == "z" and media.slices is not None:
+        raise VerificationError(f"member {media.member} shows some slices only, so it has no extent along z")
     spacing = media.spacing_mm
     if spacing is None and (media.affine is None or media.kind != "volume"):
         raise VerificationError(f"member {media.member} has no spacing, so it has no extent")
-    step = spacing[at] if spacing is not None else float(np.linalg.norm(_linear(media)[:, at]))
+    step = spacing[at] if spacing is not None else steps_mm(media.affine or ())[at]
     return Result(format_number(media.shape[at] * step, 1), "mm")
 
 
 def _plane(view: MediaView, args: Mapping[str, str]) -> Result:
-    media = _only(view, ("volume",))
+    media = only(view, ("volume",))
     if media.affine is None:
         raise VerificationError(f"member {media.member} has no affine, so its plane is not known")
-    columns = np.asarray(media.affine, dtype=np.float64)[:3, :3]
-    normal = np.cross(columns[:, 0], columns[:, 1])
-    length = float(np.linalg.norm(normal))
-    if length == 0:
-        raise VerificationError(f"member {media.member} has a singular affine")
-    cosines = np.abs(normal) / length
-    at = int(cosines.argmax())
-    return Result(("sagittal", "coronal", "axial")[at] if cosines[at] >= _OBLIQUE_COSINE else "oblique", "")
+    return Result(grid_plane(media.affine, media.member), "")
 
 
 def _frame_count(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(str(_only(view, ("video",)).shape[0]), "")
+    return Result(str(only(view, ("video",)).shape[0]), "")
 
 
 def _duration_s(view: MediaView, args: Mapping[str, str]) -> Result:
-    media = _only(view, ("video",))
+    media = only(view, ("video",))
     times = media.times_s or ()
     if len(times) < 2:
         raise VerificationError(f"member {media.member} has {len(times)} frame times; a duration needs 2")
@@ -331,14 +144,26 @@ class Program(NamedTuple):
 
 PROGRAMS: Mapping[str, Program] = MappingProxyType(
     {
-        "volume_ml": Program(_volume_ml, ("mask",)),
-        "longest_axis_mm": Program(_longest_axis_mm, ("mask",)),
-        "slice_range": Program(_slice_range, ("mask",)),
-        "count": Program(_count, ("mask",)),
-        "largest": Program(_largest),
-        "is_left_of": Program(_is_left_of, ("a", "b")),
-        "mean_hu": Program(_mean_hu, ("mask",)),
-        "mean_intensity": Program(_mean_intensity, ("mask",)),
+        "volume_ml": Program(mask_programs.volume_ml, ("mask",)),
+        "longest_axis_mm": Program(mask_programs.longest_axis_mm, ("mask",)),
+        "recist_mm": Program(mask_programs.recist_mm, ("mask",)),
+        "perpendicular_axis_mm": Program(mask_programs.perpendicular_axis_mm, ("mask",)),
+        "box": Program(mask_programs.box, ("mask",)),
+        "box_mm": Program(mask_programs.box_mm, ("mask",)),
+        "size_mm": Program(mask_programs.size_mm, ("mask",)),
+        "centroid_mm": Program(mask_programs.centroid_mm, ("mask",)),
+        "slice_range": Program(mask_programs.slice_range, ("mask",)),
+        "count": Program(mask_programs.count, ("mask",)),
+        "largest": Program(mask_programs.largest),
+        "is_left_of": Program(mask_programs.is_left_of, ("a", "b")),
+        "relation": Program(mask_programs.relation, ("a", "b", "along")),
+        "side_of": Program(mask_programs.side_of, ("mask", "midline")),
+        "mean_hu": Program(mask_programs.mean_hu, ("mask",)),
+        "hu": Program(mask_programs.hu, ("mask", "statistic")),
+        "mean_intensity": Program(mask_programs.mean_intensity, ("mask",)),
+        "distance_mm": Program(points.distance_mm, ("p", "q")),
+        "angle_deg": Program(points.angle_deg, ("p", "q", "r")),
+        "angle_between_lines_deg": Program(points.angle_between_lines_deg, ("p", "q", "r", "s")),
         "extent_mm": Program(_extent_mm, ("axis",)),
         "plane": Program(_plane),
         "frame_count": Program(_frame_count),

@@ -1,11 +1,7 @@
 """Judges of an answer and of a text: no model, no state, the same verdict on every machine and thread.
 
-Two families:
-
-- `verify_answer(response, answer)` rewards a response against the gold of an RLVR prompt. Where the response has
-  `<answer>...</answer>`, only what stands inside counts (several different ones are ambiguous); `<think>` is ignored.
-- `faithfulness(text, facts, turn)` holds every number, unit, side, modality, organ, plane, finding and negation of a
-  text against the facts.
+`faithfulness(text, facts, turn)` holds every number, unit, side, modality, organ, plane, finding and negation of a text
+against the facts. `verify_answer` and its verifiers, which reward a response against a gold, are of `synth.rewards`.
 
 Covered: English, numbers and units as `synth.quantities` reads them, NegEx-like negation scopes (Chapman et al. 2001,
 doi:10.1006/jbin.2001.1029). Not covered: words outside the lexicons of `synth.facts`, hedges ("possible"), pronouns
@@ -16,135 +12,38 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from manifests.record import Fact
-from manifests.sample import Answer, Verdict
+from manifests.sample import Verdict
 from synth.claims import Claims, clauses, codes_in, read_claims, side_pairs, sides_in
 from synth.facts import PART_OF, PLANE_CODES, body_part_words, modalities_in, modality_codes, structure_words, terms_in
 from synth.quantities import Quantity, quantities, unit_factor, unit_name
-
-_BOUND = re.compile(r"(?:[<>≤≥]|\b(?:not|isn't|over|under|than|least|most|below|above|except))\s*\Z", re.IGNORECASE)
-
-# --- rewards ---------------------------------------------------------------------------------------------------------
-
-
-def final_answer(response: str) -> str:
-    """What of a response counts: the content of `<answer>` tags if there are any, else all of it but `<think>`."""
-    inside = re.findall(r"<answer>(.*?)</answer>", response, re.DOTALL | re.IGNORECASE)
-    if inside:
-        return "\n".join(dict.fromkeys(part.strip() for part in inside))
-    return re.sub(r"<think>.*?</think>", " ", response, flags=re.DOTALL | re.IGNORECASE).strip()
-
-
-def _verdict(check: str, passed: bool, evidence: str, turn: int = -1) -> Verdict:
-    return Verdict(turn=turn, check=check, passed=passed, score=1.0 if passed else 0.0, evidence=evidence[:200])
-
-
-def number(response: str, answer: Answer) -> Verdict:
-    """Whether every number of the final answer equals the gold within the relative tolerance, after unit conversion.
-
-    A number without a unit is read in the gold's unit; a unit of another dimension, an unknown gold unit written
-    otherwise, two different values, a bound (`> 5`, "at least 5") or a denied value ("not 5") is wrong.
-    """
-    text = final_answer(response)
-    found = quantities(text, words=None) or quantities(text, words=0)
-    gold = quantities(answer.gold, words=None)
-    unit = unit_name(answer.unit)
-    if not found or len(gold) != 1:
-        return _verdict("number", False, "no number" if gold else f"gold {answer.gold!r} is not one number")
-    for q in found:
-        if _BOUND.search(text[: q.start]):
-            return _verdict("number", False, f"{q.token!r} is a bound or denied")
-        factor = 1.0 if not q.unit else unit_factor(q.unit, unit)
-        if factor is None:
-            return _verdict("number", False, f"{q.token!r} is not in {answer.unit or 'no unit'}")
-        allowed = max(answer.tolerance, 1e-9) * abs(gold[0].value) + 1e-12
-        if abs(q.value * factor - gold[0].value) > allowed:
-            return _verdict("number", False, f"{q.token!r} is not {answer.gold} {answer.unit}".rstrip())
-    return _verdict("number", True, f"{found[0].token!r} is {answer.gold} {answer.unit}".rstrip())
-
-
-def yes_no(response: str, answer: Answer) -> Verdict:
-    """Whether the response commits to the gold's yes or no: as its first or last word, or after "answer is".
-
-    Both at once ("yes and no", "no ... yes") is wrong, and so is a sentence that only implies it.
-    """
-    text = final_answer(response).lower()
-    words = re.findall(r"[a-z']+", text)
-    said = [w for w in (words[:1] + words[-1:]) if w in ("yes", "no")]
-    said += re.findall(r"\banswer(?:\s+is|\s*:)\s*\W*(yes|no)\b", text)
-    both = re.search(r"\byes\W+(?:(?:and|or)\W+)?no\b|\bno\W+(?:(?:and|or)\W+)?yes\b|\bnot\W+(?:yes|no)\b", text)
-    if not said or both or len(set(said)) > 1:
-        return _verdict("yes_no", False, "no clear yes or no" if not said else "both yes and no, or a denied one")
-    passed = said[0] == answer.gold.strip().lower()
-    return _verdict("yes_no", passed, f"said {said[0]!r}, gold {answer.gold!r}")
-
-
-def normal_form(text: str) -> str:
-    """Lower case, NFKC, punctuation and underscores to single spaces, leading article and closing stop removed."""
-    flat = re.sub(r"[^\w]+|_", " ", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub(r"\A(?:the|an|a) ", "", " ".join(flat.split()))
-
-
-_LEAD_IN = re.compile(r"\A(?:(?:final |correct )?answer(?: is)?|it is|this is|it s|this shows|diagnosis) ")
-
-
-def label(response: str, answer: Answer) -> Verdict:
-    """Whether the response is the gold label, or one of its synonyms (`a|b`), apart from case, space and punctuation.
-
-    A short lead-in ("The answer is ...") may stand before it. Any further word, a denial among them, is wrong: "not
-    melanoma" and "no sign of melanoma" do not earn what "melanoma" does.
-    """
-    said = normal_form(final_answer(response))
-    said = normal_form(_LEAD_IN.sub("", said))
-    golds = [normal_form(g) for g in answer.gold.split("|")]
-    return _verdict("label", said in golds and said != "", f"said {said[:80]!r}, gold {answer.gold!r}")
-
-
-_LETTER_LINE = re.compile(r"^[\W_]*([A-E])(?:[.):]+(?:\s.*)?|[\W_]*)$", re.MULTILINE)
-_LETTER_NAMED = re.compile(
-    r"\b(?i:answer|option|choice)(?i:\s+is)?\s*:?[\s*(\[]*([A-E])(?=[\s*)\]]*(?:[.,:;)\]\n]|$|\s+(?:because|since|as)\b))"
-)
-_LETTERS_JOINED = re.compile(r"\b[A-E]\)?\s*(?:,|/|&|(?i:\s(?:and|or|not)\s))\s*\(?[A-E]\b|(?i:\bnot)\s+\(?[A-E]\b")
-
-
-def mcq(response: str, answer: Answer) -> Verdict:
-    """Whether the response settles on the gold letter A-E: `B`, `(B)`, `B. text`, `Answer: B`, `<answer>B</answer>`.
-
-    Two different letters in such places, "B or C" or "not B" are ambiguous and wrong; so is an answer in words only.
-    """
-    text = final_answer(response)
-    if re.fullmatch(r"[\W_]*[a-e][\W_]*", text):
-        text = text.upper()
-    letters = set(_LETTER_LINE.findall(text)) | set(_LETTER_NAMED.findall(text))
-    if len(letters) != 1 or _LETTERS_JOINED.search(text):
-        return _verdict("mcq", False, f"letters met: {', '.join(sorted(letters)) or 'none'}")
-    return _verdict("mcq", letters == {answer.gold.strip().upper()}, f"said {min(letters)}, gold {answer.gold}")
-
-
-VERIFIERS: Mapping[str, Callable[[str, Answer], Verdict]] = MappingProxyType(
-    {"number": number, "yes_no": yes_no, "label": label, "mcq": mcq}
-)
-
-
-def verify_answer(response: str, answer: Answer) -> Verdict:
-    """The verdict of the verifier that the answer names; an unknown name is a failed verdict, never an exception."""
-    verifier = VERIFIERS.get(answer.verifier)
-    if verifier is None:
-        return _verdict(answer.verifier, False, f"no such verifier; there are: {', '.join(VERIFIERS)}")
-    return verifier(response, answer)
-
+from synth.rewards import VERIFIERS as VERIFIERS
+from synth.rewards import normal_form as normal_form
+from synth.rewards import verify_answer as verify_answer
 
 # --- faithfulness ----------------------------------------------------------------------------------------------------
 
 CHECKS = ("numbers", "units", "sides", "modality", "anatomy", "plane", "findings", "negation")
 _IMPLIED_UNITS: Mapping[str, str] = MappingProxyType(
-    {"ml": "mL", "mm": "mm", "ms": "ms", "s": "s", "t": "T", "hu": "HU", "years": "year", "days": "day", "kvp": "kV"}
+    {
+        "ml": "mL",
+        "mm": "mm",
+        "ms": "ms",
+        "s": "s",
+        "t": "T",
+        "hu": "HU",
+        "years": "year",
+        "days": "day",
+        "kvp": "kV",
+        "deg": "degree",
+        "bpm": "bpm",
+    }
 )
+_COORDINATES = frozenset({"box", "centroid_mm", "landmark"})  # their commas part numbers
 _YES = frozenset({"yes", "present", "positive", "true", "1"})
 _NO = frozenset({"no", "absent", "negative", "none", "false", "0", "not present"})
 _SIDE_CODES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
@@ -183,7 +82,7 @@ def _line(fact: Fact) -> str:
 def _amounts(fact: Fact) -> Iterable[tuple[Quantity, str]]:
     implied = _IMPLIED_UNITS.get(fact.name.rpartition("_")[2], "")
     unit = unit_name(fact.unit or implied)
-    for q in quantities(fact.value):
+    for q in quantities(fact.value.replace(",", "; ") if fact.name in _COORDINATES else fact.value):
         yield (q if q.unit else q._replace(unit=unit)), structure_words(fact.about)
 
 
@@ -326,6 +225,10 @@ def faithfulness(text: str, facts: Sequence[Fact], turn: int) -> list[Verdict]:
         )
         for check in CHECKS
     ]
+
+
+def _verdict(check: str, passed: bool, evidence: str, turn: int) -> Verdict:
+    return Verdict(turn=turn, check=check, passed=passed, score=1.0 if passed else 0.0, evidence=evidence[:200])
 
 
 # --- small checks ----------------------------------------------------------------------------------------------------

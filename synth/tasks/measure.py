@@ -1,14 +1,15 @@
-"""Quantitative questions that a program answers from masks, geometry or time stamps, each with its proof.
+"""Quantitative questions that a program answers from masks, geometry, landmarks or time stamps, each with its proof.
 
 For fine-tuning a record gives one conversation with all its questions; for verifiable rewards one prompt per question.
-Which questions are asked, and how they are worded, follows from the seed and the record's key. Left and right are only
-asked where the two centroids are more than `min_offset_mm` apart, so a midline organ is never a matter of a voxel.
+Which questions are asked, and how they are worded, follows from the seed and the record's key. Left and right, front
+and back, head and feet are only asked where the two centroids are more than `min_offset_mm` apart, so a midline organ
+is never a matter of a voxel; nothing is asked of a structure that is on none of the slices shown, and nothing in mm or
+mL where the spacing of what is shown is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -19,65 +20,54 @@ from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth.facts import structure_words
-from synth.proofs import MediaView, call_text, centroid_ras, mask_labels, parse_call, prove
+from synth.mask_programs import ALONG, slices_of
+from synth.proofs import MediaView, centroid_ras, parse_call, prove
+from synth.tasks.asks import SIZED, Ask, asks
 from synth.tasks.common import finish, for_gold, pick, seeded
 from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
+from synth.tasks.spacing import spacing_words
 from synth.verify import no_leak
 
 
 class Measure(Config):
-    """`intensity`: the target keeps HU, so mean attenuation may be asked. `tolerance` is relative, for mL and mm."""
+    """`intensity`: the target keeps HU, so attenuation may be asked. `tolerance` is relative, for mL, mm and HU;
+    `angle_tolerance_deg` is in degrees; a box must overlap its gold by `box_overlap` (intersection over union).
+    `state_spacing`: questions in mm or mL state the spacing of what is shown, and are not asked where it is unknown."""
 
     task: Literal["measure"] = "measure"
     intensity: bool = False
     max_questions: int = Field(default=6, ge=1, le=64)
     tolerance: float = Field(default=0.05, ge=0, lt=1)
+    angle_tolerance_deg: float = Field(default=5.0, ge=0, le=90)
+    box_overlap: float = Field(default=0.5, gt=0, le=1)
     min_offset_mm: float = Field(default=10.0, ge=0)
+    state_spacing: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    family: str
-    call: str
-    a: str = ""  # the structure asked about, in plain words
-    b: str = ""
-
-
-_ONE_MASK = ("volume_ml", "longest_axis_mm", "count", "slice_range")
 _ANSWER_TYPE: Mapping[str, str] = MappingProxyType(
-    {"slice_range": "label", "largest": "label", "is_left_of": "yes_no"},
+    {
+        "slice_range": "label",
+        "largest": "label",
+        "is_left_of": "yes_no",
+        "relation_left_right": "label",
+        "relation_front_back": "label",
+        "relation_head_feet": "label",
+        "side_of": "label",
+        "recist_mm": "numbers",
+        "size_mm": "numbers",
+        "box": "box",
+        "angle_deg": "angle",
+        "angle_between_lines_deg": "angle",
+    },
 )
 _TRIES = 8  # how many candidates per question wanted are computed before a record of empty masks is given up
 _EXACT = frozenset({"count", "frame_count"})
+_FORMS: Mapping[int, str] = MappingProxyType({4: "[x0, y0, x1, y1]", 6: "[x0, y0, z0, x1, y1, z1]"})
 
 
-def _asks(view: MediaView, config: Measure) -> list[_Ask]:
-    """Every question that the media may answer, in a fixed order."""
-    kinds = {m.kind for m in view.media}
-    asks: list[_Ask] = []
-    labels = sorted(mask_labels(view))
-    families = (*_ONE_MASK, *(("mean_hu",) if config.intensity else ())) if "volume" in kinds else ("count",)
-    for name in labels:
-        asks += [_Ask(family, call_text(family, {"mask": name}), structure_words(name)) for family in families]
-    if len(labels) > 1 and "volume" in kinds:
-        asks.append(_Ask("largest", call_text("largest")))
-        asks += [
-            _Ask("is_left_of", call_text("is_left_of", {"a": a, "b": b}), structure_words(a), structure_words(b))
-            for a in labels
-            for b in labels
-            if a != b
-        ]
-    if "volume" in kinds or "image" in kinds:
-        axes = ("x", "y", "z") if "volume" in kinds else ("x", "y")
-        asks += [_Ask("extent_mm", call_text("extent_mm", {"axis": axis}), axis) for axis in axes]
-    if "video" in kinds:
-        asks += [_Ask("frame_count", call_text("frame_count")), _Ask("duration_s", call_text("duration_s"))]
-    return asks
-
-
-def _order(asks: list[_Ask], seed: int, key: str) -> list[_Ask]:
+def _order(asked: list[Ask], seed: int, key: str) -> list[Ask]:
     """Families take turns; inside a family, and among the families, the order is a seeded hash."""
-    by_hash = sorted(asks, key=lambda ask: (seeded(seed, key, ask.call), ask.call))
+    by_hash = sorted(asked, key=lambda ask: (seeded(seed, key, ask.call), ask.call))
     nth: dict[str, int] = {}
     ranked = []
     for ask in by_hash:
@@ -86,29 +76,51 @@ def _order(asks: list[_Ask], seed: int, key: str) -> list[_Ask]:
     return [ask for *_, ask in sorted(ranked, key=lambda item: item[:3])]
 
 
-def _proof(ask: _Ask, view: MediaView, config: Measure, turn: int) -> Proof | None:
+def _proof(ask: Ask, view: MediaView, config: Measure, turn: int) -> Proof | None:
     """The proof of a question's answer, or None where the media do not decide it (no affine, an empty mask, a tie)."""
     try:
-        if ask.family == "is_left_of":
-            args = dict(parse_call(ask.call).args)
-            offset = abs(centroid_ras(view, args["a"])[0] - centroid_ras(view, args["b"])[0])
-            if offset < config.min_offset_mm:
-                return None
+        args = dict(parse_call(ask.call).args)
+        if any(m.slices is not None for m in view.media if m.kind != "mask"):
+            for name in (args[key] for key in ("mask", "a", "b", "midline") if key in args):
+                slices_of(view, name)
+        if _offset(ask, view, args) < config.min_offset_mm:
+            return None
         return prove(ask.call, view, turn)
     except VerificationError:
         return None
 
 
-def _words(proof: Proof, ask: _Ask) -> dict[str, str]:
+def _offset(ask: Ask, view: MediaView, args: Mapping[str, str]) -> float:
+    """How far apart in mm the centroids are along the axis that a question of sides or directions is about."""
+    if ask.family == "side_of":
+        names, axis = (args["mask"], args["midline"]), 0
+    elif ask.family == "is_left_of" or "along" in args:
+        names, axis = (args["a"], args["b"]), ALONG[args.get("along", "left-right")][0]
+    else:
+        return float("inf")
+    a, b = (centroid_ras(view, name)[axis] for name in names)
+    return abs(a - b)
+
+
+def _words(proof: Proof, ask: Ask) -> dict[str, str]:
     first, _, last = proof.value.partition("-")
-    lies = "lies" if proof.value == "yes" else "does not lie"
     value = structure_words(proof.value) if ask.family == "largest" else proof.value
-    plural = "" if proof.value == "1" else "s"
-    yes = proof.value.capitalize()
-    return {"a": ask.a, "b": ask.b, "v": value, "s": plural, "first": first, "last": last, "lies": lies, "yes": yes}
+    return {
+        "a": ask.a,
+        "b": ask.b,
+        "c": ask.c,
+        "d": ask.d,
+        "v": value.replace(",", ", ") if ask.family == "box" else value,
+        "s": "" if proof.value == "1" else "s",
+        "first": first,
+        "last": last,
+        "lies": "lies" if proof.value == "yes" else "does not lie",
+        "yes": proof.value.capitalize(),
+        "form": _FORMS.get(len(proof.value.split(",")), ""),
+    }
 
 
-def _gold(proof: Proof, ask: _Ask, config: Measure) -> Answer:
+def _gold(proof: Proof, ask: Ask, config: Measure) -> Answer:
     kind = _ANSWER_TYPE.get(ask.family, "number")
     gold = proof.value
     if ask.family == "slice_range":
@@ -116,28 +128,41 @@ def _gold(proof: Proof, ask: _Ask, config: Measure) -> Answer:
         gold = f"{first}-{last}|{first} to {last}|slices {first} to {last}|slices {first}-{last}"
     if ask.family == "largest" and structure_words(gold) != gold:
         gold = f"{structure_words(gold)}|{gold}"
-    tolerance = config.tolerance if kind == "number" and ask.family not in _EXACT else 0.0
+    tolerance = {
+        "number": 0.0 if ask.family in _EXACT else config.tolerance,
+        "numbers": config.tolerance,
+        "angle": config.angle_tolerance_deg,
+        "box": 1.0 - config.box_overlap,
+    }.get(kind, 0.0)
     return Answer(type=kind, gold=gold, verifier=kind, unit=proof.unit, tolerance=tolerance)
 
 
 def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[Draft]:
     """One conversation (sft, part 0), one prompt per question (rlvr, parts 0..n-1); none where nothing is measurable.
 
-    A proof's turn is the assistant turn that states its value; in a prompt it is -1, for the gold.
+    A proof's turn is the assistant turn that states its value; in a prompt it is -1, for the gold. The spacing stands
+    in each prompt that needs it, in the conversation behind the first question that does.
     """
     turns: list[Turn] = []
     proofs: list[Proof] = []
     prompts: list[Draft] = []
-    for ask in _order(_asks(view, config), seed, record.key)[: _TRIES * config.max_questions]:
+    spacing = spacing_words(view) if config.state_spacing else ""
+    unsaid = spacing
+    for ask in _order(_askable(view, config, spacing), seed, record.key)[: _TRIES * config.max_questions]:
         proof = _proof(ask, view, config, len(turns) + 1)
         if proof is None:
             continue
         words = _words(proof, ask)
         question = pick(QUESTIONS[ask.family], seed, record.key, ask.call, "question").format(**words)
         answer = pick(ANSWERS[ask.family], seed, record.key, ask.call, "answer").format(**words)
-        turns += [Turn("user", question), Turn("assistant", answer)]
+        sized = ask.family in SIZED
+        form = f"Write it as {words['form']}." if words["form"] and ask.family == "box" else ""
+        asked = " ".join(part for part in (question, form, unsaid if sized else "") if part)
+        unsaid = "" if sized else unsaid
+        turns += [Turn("user", asked), Turn("assistant", answer)]
         proofs.append(proof)
-        prompts.append(_prompt(record, config, (ask, proof, question), len(prompts)))
+        hint = " ".join(p for p in (spacing if sized else "", HINTS[ask.family].format(**words)) if p)
+        prompts.append(_prompt(record, _gold(proof, ask, config), (proof, question, hint), len(prompts)))
         if len(proofs) == config.max_questions:
             break
     if not turns:
@@ -146,15 +171,19 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
     return [finish(talk), *prompts]
 
 
-def _prompt(record: Record, config: Measure, asked: tuple[_Ask, Proof, str], part: int) -> Draft:
-    ask, proof, question = asked
-    gold = _gold(proof, ask, config)
+def _askable(view: MediaView, config: Measure, spacing: str) -> list[Ask]:
+    known = bool(spacing) or not config.state_spacing
+    return [ask for ask in asks(view, config.intensity) if known or ask.family not in SIZED]
+
+
+def _prompt(record: Record, gold: Answer, asked: tuple[Proof, str, str], part: int) -> Draft:
+    proof, question, hint = asked
     draft = Draft(
         key=record.key,
         stage="rlvr",
         task="measure",
         part=part,
-        turns=(Turn("user", f"{question} {HINTS[ask.family]}"),),
+        turns=(Turn("user", f"{question} {hint}"),),
         answer=gold,
         proofs=(for_gold(proof),),
         verdicts=(no_leak(question, gold.gold.partition("|")[0], -1),),

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +94,25 @@ def test_lossless_transfer_syntaxes_give_equal_pixels_and_lossy_ones_are_near() 
     worst = {}
     for file in sorted(folder.glob("CTImage.dcm_*.dcm")):
         syntax = file.name.removesuffix(".dcm").rpartition("_")[2].removeprefix("1.2.840.10008.1.2.")
-        if _outcome(file) == "image":
-            worst[syntax] = float(np.abs(dicom.read_image(file).pixels - reference).max())
-        else:
-            assert _outcome(file) == "no_decoder"
-            worst[syntax] = -1
+        worst[syntax] = float(np.abs(dicom.read_image(file).pixels - reference).max())
     lossless = {"2": 0, "1.99": 0, "4.57": 0, "4.70": 0, "4.80": 0, "4.90": 0, "5": 0}
     assert {k: worst.pop(k) for k in lossless} == lossless
     assert worst.pop("4.91") <= 5
     assert worst.pop("4.81") <= 1
-    assert (worst.pop("4.53"), worst.pop("4.55")) == (-1, -1)
+    # one 12-bit image, coded sequentially and by two retired progressive processes
+    assert worst.pop("4.51") == worst.pop("4.53") == worst.pop("4.55") <= 70
+    assert worst.pop("4.50") <= 70  # 8 bits
+    assert not worst
+
+
+@pytest.mark.shared_data
+@needs_shared
+@pytest.mark.parametrize("process", ["JPEGProcess1T", "JPEGProcess2_4", "JPEGProcess6_8", "JPEGProcess10_12"])
+def test_lossy_jpeg_is_what_gdcm_decodes(process: str) -> None:
+    sitk: Any = importlib.import_module("SimpleITK")
+    (file,) = (SHARED / "dicom-transfer-syntaxes-cornerstone3d").glob(f"*{process}*")
+    oracle = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))[0]
+    assert np.abs(dicom.read_image(file).pixels - oracle).max() < 1e-4  # float32 rescaling
 
 
 COLOUR = [
@@ -116,6 +126,11 @@ COLOUR = [
     "examples_palette.dcm",
     "examples_rgb_color.dcm",
     "SC_rgb_jpeg_dcmtk.dcm",
+    "SC_jpeg_no_color_transform.dcm",
+    "SC_jpeg_no_color_transform_2.dcm",
+    "SC_rgb_jpeg_lossy_gdcm.dcm",
+    "SC_rgb_dcmtk_+eb+cy+s4.dcm",
+    "GDCMJ2K_TextGBR.dcm",
     "examples_jpeg2k.dcm",
 ]
 
@@ -127,10 +142,7 @@ def test_colour_is_what_simpleitk_decodes(name: str) -> None:
     image = dicom.read_image(FILES / name)
     assert (str(image.pixels.dtype), image.pixels.shape[2], image.units) == ("uint8", 3, "display")
     oracle = sitk.GetArrayFromImage(sitk.ReadImage(str(FILES / name)))[0]
-    # JPEG and YBR conversions round differently by a level or two; everything else is exact
-    assert np.abs(image.pixels.astype(int) - oracle).max() <= (
-        2 if "jpeg" in name or "ybr" in name or "+eb" in name else 0
-    )
+    np.testing.assert_array_equal(image.pixels, oracle)
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "JPGExtended.dcm", "693_J2KI.dcm"])
@@ -201,7 +213,7 @@ def test_missing_and_unknown_transfer_syntaxes_are_named() -> None:
     del instance.file_meta.TransferSyntaxUID
     with pytest.raises(RecordError, match="no_transfer_syntax"):
         dicom.read_image(instance)
-    instance.file_meta.TransferSyntaxUID = pydicom.uid.UID("1.2.840.10008.1.2.4.53")
+    instance.file_meta.TransferSyntaxUID = pydicom.uid.MPEG2MPML
     with pytest.raises(RecordError, match="no_decoder"):
         dicom.read_image(instance)
 
@@ -240,6 +252,70 @@ def test_cine_frames_match_pydicom_and_times_come_from_the_header() -> None:
     np.testing.assert_array_equal(cine.frames, pydicom.dcmread(FILES / "examples_ybr_color.dcm").pixel_array)
     untimed = dicom.read_cine(FILES / "SC_rgb_rle_2frame.dcm")
     assert (untimed.times_known, untimed.times_s) == (False, (0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"FrameTime": 40, "HeartRate": 72}, {"fps": "25", "frame_time_ms": "40", "heart_rate_bpm": "72"}),
+        ({"FrameTimeVector": [0, 40, 60]}, {"fps": "20"}),
+        ({"CineRate": 30, "ActualFrameDuration": 12}, {"fps": "30", "frame_duration_ms": "12"}),
+        ({"RecommendedDisplayFrameRate": 15, "NominalInterval": 830}, {"fps": "15", "rr_interval_ms": "830"}),
+        ({"FrameTime": 0, "HeartRate": 0}, {}),
+    ],
+)
+def test_cine_facts_say_what_the_header_says_of_time(values: dict[str, object], expected: dict[str, str]) -> None:
+    header = Dataset()
+    header.NumberOfFrames = 3
+    for keyword, value in values.items():
+        setattr(header, keyword, value)
+    assert {f.name: f.value for f in dicom.cine_facts(header)} == expected
+
+
+def _region(step: float, spatial: int = 1, kind: int = 1, unit: int = 3) -> Dataset:
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType = spatial, kind
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = unit
+    region.PhysicalDeltaX, region.PhysicalDeltaY = step, step * 2
+    return region
+
+
+@pytest.mark.parametrize(
+    ("regions", "spacing"),
+    [
+        ([_region(0.05)], (1.0, 0.5)),
+        ([_region(0.05), _region(0.05, kind=2), _region(1.0, spatial=5, unit=0)], (1.0, 0.5)),
+        ([_region(0.05), _region(0.04)], None),
+        ([_region(0.05), _region(0.05, spatial=3, kind=4, unit=4)], None),
+        ([_region(0.05, unit=0)], None),
+        ([], None),
+    ],
+)
+def test_ultrasound_spacing_comes_from_regions_of_one_scale(
+    regions: list[Dataset], spacing: tuple[float, float] | None
+) -> None:
+    instance = _header(Modality="US", PixelSpacing=None, SequenceOfUltrasoundRegions=regions)
+    assert dicom.read_image(instance).spacing_mm == spacing
+    facts = {f.name: f.value for f in dicom.spacing_facts(instance)}
+    assert facts == ({"spacing_source": "ultrasound_region"} if spacing else {})
+
+
+def test_a_spacing_at_the_detector_is_named_with_its_magnification() -> None:
+    instance = _header(PixelSpacing=None, ImagerPixelSpacing=[0.1, 0.1], EstimatedRadiographicMagnificationFactor=1.1)
+    facts = {f.name: f.value for f in dicom.spacing_facts(instance)}
+    assert facts == {"spacing_source": "detector", "magnification": "1.1"}
+
+
+def test_a_cine_takes_at_most_three_times_its_decoded_size() -> None:
+    instance = _header(Modality="XA", Rows=512, Columns=512, NumberOfFrames=24, BitsStored=12, HighBit=11)
+    instance.PixelRepresentation = 0
+    instance.PixelData = np.random.default_rng(1).integers(0, 4096, 24 << 18).astype("<u2").tobytes()
+    tracemalloc.start()
+    cine = dicom.read_cine(instance)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert cine.frames.shape == (24, 512, 512)
+    assert peak <= 3.2 * len(instance.PixelData)
 
 
 def test_every_way_to_state_frame_times_is_read() -> None:
@@ -401,12 +477,8 @@ def test_one_slice_that_differs_is_refused_by_name(tmp_path: Path, values: dict[
     assert caught.value.reason == reason
 
 
-def test_tilted_and_skewed_stacks_are_refused(tmp_path: Path) -> None:
+def test_skewed_stacks_are_refused(tmp_path: Path) -> None:
     files = _series(tmp_path)
-    for number, file in enumerate(files):
-        _edit(file, ImagePositionPatient=[10, -20 + 0.3 * number, 30 + 2 * number])
-    with pytest.raises(RecordError, match=r"gantry_tilt: found 8\.53 degrees"):
-        dicom.read_series(files)
     for number, file in enumerate(files):
         _edit(file, ImagePositionPatient=[10, -20 + 0.3 * (number % 2), 30 + 2 * number])
     with pytest.raises(RecordError, match="nonuniform_spacing"):
@@ -428,6 +500,7 @@ def test_every_slice_is_rescaled_by_its_own_slope(tmp_path: Path) -> None:
     assert dicom.read_series(files).voxels.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @needs_shared
 def test_shared_series_agree_with_their_recorded_truth() -> None:
@@ -443,6 +516,7 @@ def test_shared_series_agree_with_their_recorded_truth() -> None:
     _assert_same_grid_and_voxels(volume, nibabel.load(compressed / "001_ground_truth.nii.gz"))
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @needs_shared
 def test_a_jpeg_2000_series_has_the_recorded_voxel_digest() -> None:
@@ -463,7 +537,6 @@ def test_a_jpeg_2000_series_has_the_recorded_voxel_digest() -> None:
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("dicom-dicom2nifti/failing/gantrytilting/001", "gantry_tilt"),
         ("dicom-dicom2nifti/failing/slicecount/001", "too_few_slices"),
         ("dicom-dicom2nifti/failing/sliceorientation/001", "mixed_spacing"),
         ("dicom-dicom2nifti/generic/rgb/001", "not_slices"),

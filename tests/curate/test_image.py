@@ -184,6 +184,84 @@ def test_blank_and_small_images_are_rejected_and_real_ones_pass() -> None:
     quality(Image(GREY[:27], "display"), min_side=27)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_of_a_jpeg_turns_the_whole_picture(tmp_path: Path, orientation: int) -> None:
+    ramp = np.add.outer(np.arange(48) * 4, np.arange(64)).astype(np.uint8)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    shown = read_image(_saved(tmp_path, "o.jpg", PIL.Image.fromarray(ramp), exif=exif.tobytes(), quality=100)).pixels
+    upright = [
+        ramp, ramp[:, ::-1], ramp[::-1, ::-1], ramp[::-1], ramp.T, ramp.T[:, ::-1], ramp.T[::-1, ::-1], ramp.T[::-1],
+    ]  # fmt: skip
+    assert shown.shape == upright[orientation - 1].shape
+    assert np.abs(shown.astype(int) - upright[orientation - 1]).max() <= 3
+
+
+def test_an_inverted_adobe_cmyk_jpeg_shows_its_colours(tmp_path: Path) -> None:
+    patches = np.zeros((48, 64, 3), np.uint8)
+    patches[:, :32], patches[:, 32:] = (200, 30, 40), (20, 60, 220)
+    path = _saved(tmp_path, "c.jpg", PIL.Image.fromarray(patches).convert("CMYK"), quality=98)
+    assert b"Adobe" in path.read_bytes()
+    assert np.abs(read_image(path).pixels.astype(int) - patches).max() <= 12
+
+
+def test_the_first_frame_of_an_animation_is_read_and_noted(tmp_path: Path) -> None:
+    frames = [PIL.Image.fromarray(GREY), PIL.Image.fromarray(255 - GREY), PIL.Image.fromarray(GREY.T.copy().T)]
+    image = read_image(_saved(tmp_path, "a.gif", frames[0], save_all=True, append_images=frames[1:]))
+    assert image.notes == ("first_of_3_frames",)
+    assert np.abs(image.pixels.reshape(40, 50, -1)[..., 0].astype(int) - GREY).max() <= 8
+    assert read_image(_saved(tmp_path, "b.png", frames[0])).notes == ()
+
+
+def test_a_palette_with_transparency_is_black_where_nothing_is_seen(tmp_path: Path) -> None:
+    stripes = PIL.Image.fromarray(np.tile(np.arange(4, dtype=np.uint8), (40, 10)), "P")
+    stripes.putpalette([250, 0, 0, 0, 250, 0, 0, 0, 250, 90, 90, 90])
+    shown = read_image(_saved(tmp_path, "t.png", stripes, transparency=1)).pixels
+    assert shown[0, :4].tolist() == [[250, 0, 0], [0, 0, 0], [0, 0, 250], [90, 90, 90]]
+
+
+def _tiled_tiff(path: Path, sizes: list[int], description: str = "") -> Path:
+    """A grey TIFF of one 16 x 16 tiled page per size, uncompressed; each page's level is its number + 1."""
+    body, places = b"", []
+    for number, size in enumerate(sizes):
+        count = (-(-size // 16)) ** 2
+        text = description.encode() + b"\0"
+        data = bytes([number + 1]) * 256 * count
+        places.append((8 + len(body), count, size, text))
+        body += data + text
+    out, at = b"II*\0" + struct.pack("<I", 8 + len(body)) + body, 8 + len(body)
+    for number, (start, count, size, text) in enumerate(places):
+        extra = at + 2 + 11 * 12 + 4
+        offsets = struct.pack(f"<{count}I", *(start + 256 * k for k in range(count)))
+        counts = struct.pack(f"<{count}I", *[256] * count)
+        single = (offsets, counts) if count == 1 else (None, None)
+        tags = [(256, 3, 1, size), (257, 3, 1, size), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+        tags += [(270, 2, len(text), start + 256 * count), (277, 3, 1, 1), (322, 3, 1, 16), (323, 3, 1, 16)]
+        tags += [
+            (324, 4, count, start if single[0] else extra),
+            (325, 4, count, 256 if single[1] else extra + 4 * count),
+        ]
+        ifd = struct.pack("<H", 11) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        at = extra + (0 if single[0] else 8 * count)
+        ifd += struct.pack("<I", at if number + 1 < len(places) else 0)
+        out += ifd + (b"" if single[0] else offsets + counts)
+    path.write_bytes(out)
+    return path
+
+
+def test_the_largest_level_of_a_slide_that_fits_is_read_with_its_spacing(tmp_path: Path) -> None:
+    slide = _tiled_tiff(tmp_path / "s.svs", [256, 128, 64], "Aperio Image Library|AppMag = 20|MPP = 0.5000|")
+    whole = read_image(slide)
+    assert (whole.pixels.shape, whole.spacing_mm, whole.notes) == ((256, 256), (0.0005, 0.0005), ("slide_level_0",))
+    level = read_image(slide, max_pixels=20_000)
+    assert (level.pixels.shape, level.spacing_mm, level.notes) == ((128, 128), (0.001, 0.001), ("slide_level_1",))
+    assert set(np.unique(level.pixels)) == {2}
+    with pytest.raises(RecordError, match="whole_slide: found a slide whose smallest level has 64 x 64"):
+        read_image(slide, max_pixels=1000)
+    with pytest.raises(RecordError, match="multi_page"):
+        read_image(_tiled_tiff(tmp_path / "stack.tif", [64, 64, 64]))
+
+
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
 def test_real_photographs_and_radiographs_read_as_pillow_decodes_them() -> None:
@@ -197,3 +275,11 @@ def test_real_photographs_and_radiographs_read_as_pillow_decodes_them() -> None:
             assert sorted(image.pixels.shape[:2]) == sorted(oracle.size)
     with pytest.raises(RecordError, match="corrupt_image"):
         read_image(SHARED / "formats-odd-panimg/corrupt.png")
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
+def test_a_real_slide_region_is_read_without_its_label_and_macro() -> None:
+    image = read_image(SHARED / "histology-cmu-svs/cmu_small_region.svs")
+    assert (image.pixels.shape, image.notes) == ((2967, 2220, 3), ("slide_level_0",))
+    assert image.spacing_mm == pytest.approx((0.000499, 0.000499))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -64,24 +65,81 @@ def test_a_wrong_target_is_told_with_its_key_its_value_and_the_choices() -> None
 
 def test_a_canonical_volume_keeps_its_values_units_and_place() -> None:
     volume = ramp_volume()
-    data, media = render_volume(volume, "canonical")
+    ((media, data),) = render_volume(volume, "canonical")
     assert np.array_equal(decode_npy_gz(data), volume.voxels)
     assert holds(data, media)
     assert (media.member, media.kind, media.target) == ("volume.npy.gz", "volume", "canonical")
     assert (media.shape, media.dtype, media.units, media.window) == ((5, 12, 9), "int16", "HU", (40.0, 400.0))
     assert media.spacing_mm == pytest.approx((2.5, 0.7, 0.7))
     assert np.array_equal(np.array(media.affine), AFFINE)
-    assert render_volume(volume, "canonical") == (data, media)
+    assert (media.slices, media.visual_tokens) == (None, 0)
+    assert render_volume(volume, "canonical") == [(media, data)]
 
 
-def test_a_volume_for_m3d_has_its_shape_and_range_and_claims_no_place() -> None:
-    data, media = render_volume(ramp_volume(), "m3d_32x256x256")
+def test_a_volume_for_m3d_has_its_shape_and_range_and_tells_where_it_lies() -> None:
+    ((media, data),) = render_volume(ramp_volume(), "m3d_32x256x256")
     voxels = decode_npy_gz(data)
     assert holds(data, media)
     assert (voxels.shape, str(voxels.dtype)) == ((32, 256, 256), "float32") == (media.shape, media.dtype)
     assert 0 <= voxels.min() < voxels.max() <= 1
-    assert (media.affine, media.spacing_mm, media.window) == (None, None, None)
+    assert (media.units, media.window, media.visual_tokens) == ("display", None, 256)
+    assert media.spacing_mm == pytest.approx((5 * 2.5 / 32, 12 * 0.7 / 256, 9 * 0.7 / 256))
+    first_face = np.array(media.affine) @ (-0.5, -0.5, -0.5, 1)
+    assert first_face == pytest.approx(AFFINE @ (-0.5, -0.5, -0.5, 1))
     assert media.target == "m3d_32x256x256"
+
+
+def test_shown_slices_and_their_cost_stand_in_the_media() -> None:
+    ((media, data),) = render_volume(ramp_volume(), "fleming_11x448")
+    assert holds(data, media)
+    assert (media.shape, media.visual_tokens, visual_tokens(media)) == ((11, 448, 448), 2816, 2816)
+    assert media.slices == (0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 31)
+    target = RenderConfig.model_validate({"volume": {"target": "key_slices", "count": 2}}).volume
+    ((media, data),) = render_volume(ramp_volume(), target, "see image 5")
+    assert holds(data, media)
+    assert media.slices is not None
+    assert 4 in media.slices
+    assert (media.shape, media.visual_tokens, media.target) == ((2, 12, 9), 512, "key_slices_2_auto")
+
+
+def test_a_grid_brings_its_masks_along() -> None:
+    volume = ramp_volume()
+    low, odd = (volume.voxels < -200).astype(np.uint8), (volume.voxels % 3 == 0).astype(np.uint8)
+    volume = dataclasses.replace(volume, masks={"low": low, "odd": odd})
+    target = RenderConfig.model_validate(
+        {"volume": {"target": "grid", "spacing_mm": [2.5, 0.35, 0.35], "masks": "nearest"}}
+    ).volume
+    made = render_volume(volume, target)
+    assert [(m.kind, m.member, m.label) for m, _ in made] == [
+        ("volume", "volume.npy.gz", ""),
+        ("mask", "masks.npy.gz", "low"),
+        ("mask", "masks-1.npy.gz", "odd"),
+    ]
+    assert {(m.shape, m.affine, m.target) for m, _ in made} == {
+        ((5, 24, 18), made[0][0].affine, "grid_2.5x0.35x0.35mm")
+    }
+    assert all(holds(data, media) for media, data in made)
+    assert (made[0][0].units, made[0][0].dtype, made[0][0].window) == ("HU", "int16", (40.0, 400.0))
+    assert np.array_equal(decode_npy_gz(made[1][1])[:, ::2, ::2] > 0, low > 0)
+
+
+def test_a_volume_becomes_a_clip_whose_frames_know_their_place(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra 'video' is not installed")
+    z, y, x = np.mgrid[0:200, 0:33, 0:41]
+    volume = Volume((z * 2 - 150 + (x > 20) * 40 + y * 0).astype(np.int16), AFFINE, units="HU")
+    ((media, data),) = render_volume(volume, "deeptumor_mp4", scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert holds(data, media)
+    assert (media.member, media.kind, media.shape, media.dtype) == ("mp4", "video", (150, 34, 42, 3), "uint8")
+    assert media.times_s == frame_times_of_rate(150, 8)
+    assert media.slices == tuple(np.linspace(0, 199, 150, dtype=int).tolist())
+    assert media.spacing_mm == pytest.approx((0.7, 0.7))
+    (tmp_path / "clip.mp4").write_bytes(data)
+    shown = read_frames(tmp_path / "clip.mp4", [0, 75, 149], media.times_s or ())
+    grey = [min(max((media.slices[k] * 2 - 150 + 150) / 400 * 255, 0), 255) for k in (0, 75, 149)]
+    # x grows to the patient's left in the frames, as in this volume: the brighter half is on the right
+    assert shown[:, 10, 4, 0].astype(float) == pytest.approx(grey, abs=6)
+    assert shown[1, 10, 36, 0] > shown[1, 10, 4, 0] + 15
 
 
 def test_an_image_is_windowed_and_its_spacing_grows_as_it_shrinks() -> None:

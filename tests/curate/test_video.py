@@ -164,13 +164,15 @@ def test_what_is_no_video_is_refused_with_its_reason(tmp_path: Path) -> None:
     assert reason_of(tmp_path) == "unreadable_file"
 
 
-def test_a_cut_off_mp4_is_corrupt_wherever_its_index_stands(tmp_path: Path) -> None:
+def test_an_mp4_that_lost_its_index_or_most_frames_is_corrupt_and_one_frame_lost_is_told(tmp_path: Path) -> None:
     whole = packaged("bikes.mp4").read_bytes()
     ffmpeg("-i", packaged("bikes.mp4"), "-c", "copy", "-movflags", "+faststart", tmp_path / "index-first.mp4")
     first = (tmp_path / "index-first.mp4").read_bytes()
-    for name, data in (("a.mp4", whole[:200_000]), ("b.mp4", first[:200_000]), ("c.mp4", first[:-100])):
+    for name, data in (("a.mp4", whole[:200_000]), ("b.mp4", first[:200_000]), ("c.mp4", whole[:-100])):
         (tmp_path / name).write_bytes(data)
         assert reason_of(tmp_path / name) == "corrupt_video"
+    (tmp_path / "d.mp4").write_bytes(first[:-100])
+    assert (probe(tmp_path / "d.mp4").frame_count, probe(tmp_path / "d.mp4").lost_frames) == (249, 1)
 
 
 def test_a_clip_that_stops_decoding_leaves_no_output(tmp_path: Path) -> None:

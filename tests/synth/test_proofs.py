@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import SimpleITK
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import VerificationError
@@ -36,9 +36,11 @@ def media(member: str, kind: Any, array: Array, affine: Array | None = None, **m
     return Media(member, kind, array.shape, str(array.dtype), "0" * 64, array.nbytes, affine=rows, **more)
 
 
-def view_of(arrays: dict[str, tuple[Media, Array]], facts: tuple[Fact, ...] = (), **text: str) -> MediaView:
+def view_of(
+    arrays: dict[str, tuple[Media, Array]], facts: tuple[Fact, ...] = (), text: str = "", answer: str = ""
+) -> MediaView:
     stored = {member: array for member, (_, array) in arrays.items()}
-    return MediaView(tuple(m for m, _ in arrays.values()), stored.__getitem__, facts, **text)
+    return MediaView(tuple(m for m, _ in arrays.values()), stored.__getitem__, facts, text=text, answer=answer)
 
 
 def one_mask(array: Array, affine: Array | None = None, **more: Any) -> MediaView:
@@ -200,6 +202,7 @@ def test_grey_and_white_matter_of_a_real_brain_measure_what_simpleitk_says(mni: 
 shapes_3d = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 7))
 
 
+@settings(deadline=None)
 @given(shapes_3d, st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 1.0]))
 def test_longest_axis_equals_brute_force_also_for_flat_and_straight_masks(
     shape: tuple[int, ...], seed: int, share: float
