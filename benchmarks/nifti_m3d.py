@@ -31,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.guard import PIECE
-from curate.m3d import M3D_SHAPE, to_m3d
 from curate.volume import read_volume
+from curate.volume.m3d import M3D_SHAPE, to_m3d
 
 RUNS, SLOW_RUNS = 7, 3
 SHAPE = (200, 512, 512)  # (z, y, x)

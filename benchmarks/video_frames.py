@@ -1,4 +1,4 @@
-"""What 32 frames of a long H.264 file cost: exact frames by `curate.frames`, a full decode, and ffmpeg once per seek.
+"""What 32 frames of a long H.264 file cost: exact frames, a full decode, and ffmpeg once per seek.
 
     python -m benchmarks.video_frames [--minutes 10] [--write]
 
@@ -6,7 +6,7 @@ The file is made first and not timed: 720p, 25 frames/s, moving test card with n
 but groups of 250 pictures (a minute is encoded, then joined by stream copy as often as needed). The 32 frames are the
 middles of 32 equal segments. All ways run on one core, one thread each:
 
-    curate.frames       one container, one pass over the packets, then the groups that hold a wanted frame; RGB arrays
+    curate.video.frames one container, one pass over the packets, then the groups that hold a wanted frame; RGB
     full decode         PyAV from first to last frame, the wanted ones to RGB
     ffmpeg per seek     `ffmpeg -ss T -i FILE -frames:v 1` 32 times, raw RGB to a pipe
     OpenCV              where it is installed: VideoCapture.set(CAP_PROP_POS_FRAMES) and read
@@ -56,14 +56,14 @@ def made_file(folder: Path, minutes: int) -> Path:
 
 
 def wanted_of(minutes: int) -> tuple[list[float], list[int]]:
-    from curate.frame_choice import uniform_frames
+    from curate.video.frame_choice import uniform_frames
 
     times = [index / RATE for index in range(minutes * 60 * RATE)]
     return times, uniform_frames(times, FRAMES)
 
 
 def exact(path: Path, times: list[float], wanted: list[int]) -> Pixels:
-    from curate.frames import read_frames
+    from curate.video.frames import read_frames
 
     return read_frames(path, wanted, times)
 
@@ -71,7 +71,7 @@ def exact(path: Path, times: list[float], wanted: list[int]) -> Pixels:
 def full(path: Path, wanted: list[int]) -> Pixels:
     import av
 
-    from curate.frames import pixels_of
+    from curate.video.frames import pixels_of
 
     chosen = set(wanted)
     with av.open(str(path)) as container:
@@ -109,7 +109,7 @@ def compare(folder: Path, minutes: int, runs: int) -> str:
     times, wanted = wanted_of(minutes)
     seen: dict[str, Pixels] = {}
     ways: dict[str, Callable[[], Any]] = {
-        "curate.frames": lambda: seen.update(ours=exact(path, times, wanted)),
+        "curate.video.frames": lambda: seen.update(ours=exact(path, times, wanted)),
         "full decode (PyAV)": lambda: seen.update(full=full(path, wanted)),
         "ffmpeg started per seek": lambda: per_seek(path, times, wanted),
     }
@@ -118,7 +118,7 @@ def compare(folder: Path, minutes: int, runs: int) -> str:
     best = in_turns(ways, runs)
     if not np.array_equal(seen["ours"], seen["full"]):
         raise SystemExit("the frames differ from a full decode")
-    own = best["curate.frames"]
+    own = best["curate.video.frames"]
     size = path.stat().st_size / 1e6
     lines = [
         f"{FRAMES} frames of {minutes} minutes of 1280 x 720 H.264 ({size:.0f} MB, groups of 250); best of {runs}.",
@@ -134,9 +134,9 @@ def memory(path: Path, folder: Path) -> dict[str, float]:
     """Seconds, and the peak of this process in MiB, of a canonical clip and of 32 frames of it."""
     import resource
 
-    from curate.frame_choice import uniform_frames
-    from curate.frames import read_frames
     from curate.video import canonical_clip
+    from curate.video.frame_choice import uniform_frames
+    from curate.video.frames import read_frames
 
     started = time.perf_counter()
     info, times = canonical_clip(path, folder / "canonical.mp4")

@@ -185,7 +185,7 @@ def _decoded(file: str, plain: str, tolerance: int) -> tuple[str, bool]:
         import pydicom
         from pydicom.data import get_testdata_file
 
-        from curate.dicom_pixels import decode
+        from curate.dicom.pixels import decode
 
         paths = [get_testdata_file(name, download=False) for name in (file, plain)]
         if not all(isinstance(path, str) for path in paths):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate import text
 from curate.deidentify import DeidentifyConfig
-from curate.deidentify_text import scrub_text
+from curate.deidentify.text import scrub_text
 from curate.keyring import Keyring
 from manifests.record import Fact, Media, Step, canonical_json
 from sources.base import Item, Place

@@ -21,14 +21,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from curate import image, landmarks, scenes, text, video, volume
+from curate import image, text, video, volume
 from curate.arrays import Volume
 from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import FaceFacts, gate_face
-from curate.deidentify_text import scrub_text
+from curate.deidentify.text import scrub_text
 from curate.loaded import Loaded, Reading, merged, said, shown, step
 from curate.members import clip_media, image_member, rows_of, volume_members
 from curate.readers_dicom import read_dicom_cine, read_dicom_image, read_dicom_series, read_dicom_volume
+from curate.video import scenes
+from curate.volume import landmarks
 from manifests.record import Fact
 from sources.base import Item
 from synth.measured import mask_facts

@@ -16,25 +16,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curate import (
-    dicom,
-    dicom_facts,
-    dicom_header,
-    dicom_multiframe,
-    dicom_rtstruct,
-    dicom_seg,
-    dicom_series,
-    dicom_video,
-    image,
-    video,
-    volume,
-)
+from curate import dicom, image, video, volume
 from curate.arrays import Image, Volume
 from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import gate_face, gate_pixels, has_regions, mask_outside_regions
-from curate.deidentify_header import clean_dataset
-from curate.deidentify_text import identifiers, scrub_text
-from curate.dicom_marks import Marked, Subject, subject_of
+from curate.deidentify.header import clean_dataset
+from curate.deidentify.text import identifiers, scrub_text
+from curate.dicom import header as dicom_header
+from curate.dicom import header_facts as dicom_facts
+from curate.dicom import multiframe as dicom_multiframe
+from curate.dicom import rtstruct as dicom_rtstruct
+from curate.dicom import seg as dicom_seg
+from curate.dicom import series as dicom_series
+from curate.dicom import stream as dicom_video
+from curate.dicom.marks import Marked, Subject, subject_of
 from curate.loaded import Loaded, Reading, merged, pair, said, shown, step
 from curate.members import clip_media, image_member, rows_of, volume_members
 from curate.store import file_sha256

@@ -1,7 +1,7 @@
 """Render targets: canonical media, which keep the physics, become the members of a sample as the recipe asks for them.
 
     image    PNG, 8-bit, as a viewer shows it, shrunk to `max_side`                               member `png`
-    volume   one of `curate.volume_config.VolumeTarget`                           member `volume.npy.gz`, or `mp4`
+    volume   one of `curate.volume.config.VolumeTarget`                           member `volume.npy.gz`, or `mp4`
     mask     stays the label map that prepare made, for the proofs; shown to no model             member `masks.npy.gz`
              under `grid`: resampled with its volume
     video    MP4 of the chosen frames, without sound; their true times stand in `Media.times_s`   member `mp4`
@@ -24,18 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.arrays import Volume, encode_npy_gz
-from curate.image_target import ImageTarget as ImageTarget
-from curate.image_target import render_image as render_image
+from curate.image.target import ImageTarget as ImageTarget
+from curate.image.target import render_image as render_image
 from curate.members import volume_members
-from curate.video_target import VideoTarget as VideoTarget
-from curate.video_target import render_clip as render_clip
-from curate.volume_config import Grid, KeySlices, Published, PublishedName, VolumeTarget, described
-from curate.volume_config import needs_masks as needs_masks
+from curate.video.target import VideoTarget as VideoTarget
+from curate.video.target import render_clip as render_clip
+from curate.volume.config import Grid, KeySlices, Published, PublishedName, VolumeTarget, described
+from curate.volume.config import needs_masks as needs_masks
 from manifests.config import Config
 from manifests.record import Affine, Media
 
 if TYPE_CHECKING:
-    from curate.volume_targets import Shown
+    from curate.volume.targets import Shown
 
 CANONICAL = "canonical"
 TILE = 448  # pixels
@@ -61,7 +61,8 @@ def render_volume(
     `slices` of that grid where they are not all, and the visual tokens; units are those of the voxels, "display" where
     they were windowed or stretched. Raises Reject `blank`, `not_hu`; RecordError as resampling and encoding do.
     """
-    from curate import volume_targets, volume_views
+    from curate.volume import targets as volume_targets
+    from curate.volume import views as volume_views
 
     named = Published(target=target) if isinstance(target, str) else target
     if isinstance(named, Grid):
@@ -80,7 +81,7 @@ def render_volume(
 
 
 def _published(name: PublishedName) -> Callable[[Volume], Shown]:
-    from curate import volume_targets as made
+    from curate.volume import targets as made
 
     targets: dict[str, Callable[[Volume], Shown]] = {
         "m3d_32x256x256": made.m3d_32x256x256,
@@ -114,7 +115,7 @@ def _array(shown: Shown, target: str) -> tuple[Media, bytes]:
 def _clip(shown: Shown, target: str, scratch: Path | None) -> tuple[Media, bytes]:
     """Frames as MP4; `spacing_mm` is (y, x), the affine and `slices` say where each frame lies."""
     from curate.video import encode_frames, frame_times_of_rate
-    from curate.volume_targets import DEEPTUMOR_FPS
+    from curate.volume.targets import DEEPTUMOR_FPS
 
     times = frame_times_of_rate(len(shown.voxels), DEEPTUMOR_FPS)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from curate.arrays import Array, decode_npy_gz, decode_picture
 from curate.image import apply_window, fit
-from curate.mjpeg import split_mjpeg
+from curate.video.mjpeg import split_mjpeg
 from manifests.errors import RecordError
 
 SIDE = 320  # pixels of the longer side

@@ -18,7 +18,7 @@ acquisition times do, its rank within the place counts. Values that only follow 
 
 Standards: DICOM PS3.3 C.7.6.16 (functional groups), C.7.6.17 (dimensions), C.8.4 (nuclear medicine). Covered: enhanced
 and legacy-converted CT, MR, PET; breast tomosynthesis, 3D angiography, ophthalmic tomography with functional groups;
-reconstructed NM tomography; Siemens mosaics (one frame here: `curate.dicom_mosaic` cuts it). Not covered: pixel data,
+reconstructed NM tomography; Siemens mosaics (one frame here: `curate.dicom.mosaic` cuts it). Not covered: pixel data,
 even steps along the normal (the reader checks them), volumes spread over several files.
 """
 

@@ -8,7 +8,7 @@ Grouping (PS3.3 C.7.3.1 and C.7.6.2): instances of one study, series, frame of r
 belong together; `sources.dicom_stacks` tells the volumes among them apart. Three or more positions are one volume.
 Instances that share one position (encodings of one slice), pairs, localizers, and instances without a position are
 images of their own. A multi-frame file is one volume, several, or a cine (`sources.dicom_frames`). Nothing is decided
-silently here: a stack that has gaps or doubled positions is still handed on as one series, and `curate.dicom_series`
+silently here: a stack that has gaps or doubled positions is still handed on as one series, and `curate.dicom.series`
 refuses it with the positions it found.
 
 SEG and RTSTRUCT files go with the volumes of the series that they name, as their masks. Where a series has several

@@ -11,7 +11,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from curate.arrays import Volume
-from curate.dicom_seg import LABEL_MAP
+from curate.dicom.seg import LABEL_MAP
 
 Array = NDArray[Any]
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.audit import verify
-from curate.audit_shards import UNPICKLED
-from curate.findings import SHOWN, Finding, Findings
+from curate.audit.findings import SHOWN, Finding, Findings
+from curate.audit.shards import UNPICKLED
 from manifests.errors import RecipeError
 from manifests.manifest import NAME
 from tests.forge import (

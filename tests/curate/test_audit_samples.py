@@ -13,7 +13,7 @@ import pytest
 
 from curate.arrays import decode_npy_gz, encode_npy_gz
 from curate.audit import verify
-from curate.findings import Finding
+from curate.audit.findings import Finding
 from manifests.record import canonical_json
 from tests.forge import (
     Fields,

@@ -26,9 +26,9 @@ from curate.deidentify import (
     clean_dataset,
     identifiers,
 )
+from curate.deidentify.tables import make_ps3_15
+from curate.deidentify.tables.ps3_15 import plan, rows
 from curate.keyring import Keyring
-from curate.tables import make_ps3_15
-from curate.tables.ps3_15 import plan, rows
 from manifests.errors import RecordError
 
 PACKAGED = Path(str(pydicom.data.__file__)).parent / "test_files"

@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset
 
 from curate import dicom
 from curate.arrays import Frames, Image, Volume
-from curate.dicom_header import frame_times_s
+from curate.dicom.header import frame_times_s
 from curate.volume import corner_distance_mm
 from manifests.errors import RecordError, Reject
 

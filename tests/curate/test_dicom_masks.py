@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from pydicom import uid
 
 from curate.arrays import Volume
-from curate.dicom_marks import Subject, subject_of
-from curate.dicom_rtstruct import fill, read_rtstruct
-from curate.dicom_seg import read_seg
-from curate.dicom_series import read_series
+from curate.dicom.marks import Subject, subject_of
+from curate.dicom.rtstruct import fill, read_rtstruct
+from curate.dicom.seg import read_seg
+from curate.dicom.series import read_series
 from manifests.errors import MedcurateError, RecordError
 from tests.marks import FRAME, LPS, SERIES, blob, on_grid, rotated, rtstruct, save, seg, volume
 

@@ -27,10 +27,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 
 from curate.arrays import Volume
-from curate.dicom_header import classify, read_header
-from curate.dicom_mosaic import parse_csa
-from curate.dicom_multiframe import is_multiframe_volume, read_volume_part, read_volumes
-from curate.dicom_series import read_series
+from curate.dicom.header import classify, read_header
+from curate.dicom.mosaic import parse_csa
+from curate.dicom.multiframe import is_multiframe_volume, read_volume_part, read_volumes
+from curate.dicom.series import read_series
 from manifests.errors import RecordError, Reject
 from sources.dicom_frames import holds_volumes, volumes_of
 

@@ -22,10 +22,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from curate import dicom_scan, dicom_series, dicom_voxels
 from curate.arrays import Volume
-from curate.dicom_series import read_series
-from curate.dicom_tilt import Drift, straightened
+from curate.dicom import scan as dicom_scan
+from curate.dicom import series as dicom_series
+from curate.dicom import voxels as dicom_voxels
+from curate.dicom.series import read_series
+from curate.dicom.tilt import Drift, straightened
 from curate.volume import corner_distance_mm
 from manifests.errors import RecordError, Reject
 
@@ -568,7 +570,7 @@ def test_a_length_that_lies_allocates_nothing_and_what_is_endless_ends(
 _CHILD = """
 import json, resource, sys
 from pathlib import Path
-from curate.dicom_series import read_series
+from curate.dicom.series import read_series
 limit = 2 << 30
 volume = read_series(sorted(Path(sys.argv[1]).iterdir()))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -16,7 +16,7 @@ from pydicom.pixels.processing import apply_voi, apply_windowing
 
 from curate import dicom
 from curate.arrays import Image, VoiFunction
-from curate.dicom_voi import stored_padding, voi_of
+from curate.dicom.voi import stored_padding, voi_of
 from curate.image import apply_window, percentile_range, to_display
 from manifests.errors import RecordError
 

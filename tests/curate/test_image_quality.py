@@ -13,8 +13,8 @@ import pytest
 
 from curate.arrays import Image
 from curate.image import quality, read_image
-from curate.image_quality import detail, judge, text_glyphs
-from curate.image_target import ImageTarget, border_box, image_tokens, render_image, shown_as
+from curate.image.target import ImageTarget, border_box, image_tokens, render_image, shown_as
+from curate.image.usable import detail, judge, text_glyphs
 from manifests.errors import Reject
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate.landmarks import Landmark, landmark_facts, read_landmarks
+from curate.volume.landmarks import Landmark, landmark_facts, read_landmarks
 from manifests.errors import RecordError, VerificationError
 from manifests.record import Fact
 from sources.base import Entry, Place

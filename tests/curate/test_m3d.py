@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.arrays import Volume
-from curate.m3d import M3D_SHAPE, measure, to_m3d
+from curate.volume.m3d import M3D_SHAPE, measure, to_m3d
 from manifests.errors import RecordError, Reject
 
 
@@ -104,7 +104,7 @@ import json, sys
 from pathlib import Path
 import isal.igzip_lib
 from curate.arrays import encode_npy_gz
-from curate.m3d import to_m3d
+from curate.volume.m3d import to_m3d
 from curate.volume import quality, read_volume
 
 def peak():

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate import volume as volumes
-from curate.nifti import rescale
+from curate.volume.nifti import rescale
 from manifests.errors import RecordError
 
 nibabel: Any = importlib.import_module("nibabel")  # not annotated

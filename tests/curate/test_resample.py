@@ -16,10 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from curate.arrays import Array, Volume
-from curate.grids import display_codes, index_map, placed, reorient
-from curate.resample import Sampling, to_grid, to_shape, to_spacing
-from curate.resample_mask import resample_mask
 from curate.volume import read_volume
+from curate.volume.grids import display_codes, index_map, placed, reorient
+from curate.volume.resample import Sampling, to_grid, to_shape, to_spacing
+from curate.volume.resample_mask import resample_mask
 from manifests.errors import RecordError
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data"

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from curate.frame_choice import sample_times, shot_frames, spread, uniform_frames
-from curate.mjpeg import join_mjpeg, split_mjpeg
-from curate.scenes import Cuts, clip_facts, cuts_of
 from curate.video import canonical_clip, encode_frames, ffmpeg_binary, frame_times_of_rate
-from curate.video_target import VideoTarget, render_clip
+from curate.video.frame_choice import sample_times, shot_frames, spread, uniform_frames
+from curate.video.mjpeg import join_mjpeg, split_mjpeg
+from curate.video.scenes import Cuts, clip_facts, cuts_of
+from curate.video.target import VideoTarget, render_clip
 from manifests.errors import RecordError
 
 pytest.importorskip("av", reason="the extra 'video' is not installed")

@@ -12,9 +12,9 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from curate.container import opened, packets_of
-from curate.frames import prove, read_frames
 from curate.video import canonical_clip, ffmpeg_binary, probe
+from curate.video.container import opened, packets_of
+from curate.video.frames import prove, read_frames
 from manifests.errors import RecordError
 
 pytest.importorskip("av", reason="the extra 'video' is not installed")
@@ -99,7 +99,7 @@ def test_frames_on_the_way_are_left_out_and_those_behind_are_not_decoded(long_cl
         packets = packets_of(container, stream)
         wanted = [packets.pts[150], packets.pts[850]]
         decoded = 0
-        from curate.frames import _decode_group, _groups
+        from curate.video.frames import _decode_group, _groups
 
         for start, group in _groups(packets, wanted):
             decoded += sum(1 for _ in _decode_group(container, stream, start, group))
@@ -285,7 +285,7 @@ def test_a_stream_inside_dicom_is_read_with_the_headers_clock(kind: str, tmp_pat
     from pydicom.encaps import encapsulate
     from pydicom.uid import MPEG4HP41
 
-    from curate.dicom_video import encapsulated_clip, encapsulated_video, is_encapsulated_video
+    from curate.dicom.stream import encapsulated_clip, encapsulated_video, is_encapsulated_video
 
     bsf = ("-bsf:v", "h264_mp4toannexb") if kind == "h264" else ()
     ffmpeg("-i", packaged("carphone_distorted.mp4"), "-c", "copy", *bsf, "-f", kind, tmp_path / "s")

@@ -11,14 +11,14 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from curate import volume_targets as targets
 from curate.arrays import Array, Volume
-from curate.grids import placed, reorient
-from curate.m3d import to_m3d
-from curate.volume_config import Grid, KeySlices
-from curate.volume_targets import Shown
-from curate.volume_views import on_grid, show_key_slices
-from curate.windows import WindowLevel
+from curate.volume import targets
+from curate.volume.config import Grid, KeySlices
+from curate.volume.grids import placed, reorient
+from curate.volume.m3d import to_m3d
+from curate.volume.targets import Shown
+from curate.volume.views import on_grid, show_key_slices
+from curate.volume.windows import WindowLevel
 from manifests.errors import Reject
 from tests.curate.test_resample import itk_on, oblique
 

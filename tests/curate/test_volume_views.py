@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from curate.arrays import Array
-from curate.grids import reorient
-from curate.key_slices import Mention, chosen, indices_of, mentions
-from curate.volume_config import NAMES, KeySlices, Published, VolumeTarget, described, needs_masks
-from curate.volume_views import show_key_slices
-from curate.windows import WINDOWS, WindowLevel, bounds, to_uint8
+from curate.volume.config import NAMES, KeySlices, Published, VolumeTarget, described, needs_masks
+from curate.volume.grids import reorient
+from curate.volume.key_slices import Mention, chosen, indices_of, mentions
+from curate.volume.views import show_key_slices
+from curate.volume.windows import WINDOWS, WindowLevel, bounds, to_uint8
 from manifests.config import recipe_error
 from tests.curate.test_volume_targets import VOLUMES
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from curate.dicom_series import read_series
+from curate.dicom.series import read_series
 from curate.inventory import entry_of
 from sources.base import Entry, Item, Place, list_files
 from sources.dicom_stacks import stacks
