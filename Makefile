@@ -27,6 +27,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.units --write
+	$(BIN)/python -m benchmarks.dicom_series --write
+	$(BIN)/python -m benchmarks.nifti_m3d --write
+	$(BIN)/python -m benchmarks.video_frames --write
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --quiet --wheel --outdir dist .

@@ -2,6 +2,7 @@
 
     python -m benchmarks.nifti_m3d                     a made CT of 512 x 512 x 200
     python -m benchmarks.nifti_m3d --file ct.nii.gz    a file of yours
+    python -m benchmarks.nifti_m3d --write             and put the table into benchmarks/README.md
 
 Everything runs in one process pinned to one core, on one file in a warm page cache, in turns; the figure is the least
 of `RUNS` (`SLOW_RUNS` for what takes seconds). A ratio is that row's seconds by ours. MONAI and TorchIO are measured
@@ -16,10 +17,7 @@ import argparse
 import functools
 import gzip
 import importlib
-import importlib.metadata
 import importlib.util
-import os
-import platform
 import tempfile
 import time
 import zlib
@@ -30,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.report import machine, on_one_core, write
 from curate.guard import PIECE
 from curate.volume import read_volume
 from curate.volume.m3d import M3D_SHAPE, to_m3d
@@ -152,7 +151,7 @@ def measure(path: Path) -> dict[str, float]:
     return least
 
 
-def table(path: Path, least: dict[str, float], load: float) -> str:
+def table(path: Path, least: dict[str, float]) -> str:
     """Markdown: what was measured, the ratios, and what they depend on."""
     volume = read_volume(path)
     z, y, x = volume.voxels.shape
@@ -165,31 +164,23 @@ def table(path: Path, least: dict[str, float], load: float) -> str:
     if importlib.util.find_spec("monai"):
         apart = np.abs(monai(path).astype(np.float64) - ours(path))
         lines.append(f"Ours and MONAI's tensor differ by {apart.mean():.1e} on average and {apart.max():.1e} at most.")
-    return "\n".join([*lines, "", machine(load)])
-
-
-def machine(load: float) -> str:
-    """What the figures depend on, without a name of anybody's machine."""
-    there = [name for name in LIBRARIES if importlib.util.find_spec({"simpleitk": "SimpleITK"}.get(name, name))]
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in there)
-    return (
-        f"One core ({platform.machine()}, {platform.system()}), Python {platform.python_version()}, {versions}. "
-        f"Load average of the machine before: {load:.1f}."
-    )
+    return "\n".join([*lines, "", machine(LIBRARIES)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--file", type=Path, help="a .nii.gz to measure instead of the made one")
+    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/README.md")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):  # before torch counts its cores
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    load = os.getloadavg()[0]
+    on_one_core()  # before torch counts its cores
     with tempfile.TemporaryDirectory() as folder:
         path = options.file or Path(folder) / "ct.nii.gz"
         if not options.file:
             make_ct(path)
-        print(table(path, measure(path), load))
+        text = table(path, measure(path))
+    print(text)
+    if options.write:
+        write("nifti_m3d", text)
 
 
 if __name__ == "__main__":

@@ -32,12 +32,19 @@ def on_one_core() -> None:
 
 
 def machine(libraries: Sequence[str]) -> str:
-    """What the figures depend on, without a name of anybody's machine."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
+    """What the figures depend on, without a name of anybody's machine; libraries that are absent are left out."""
+    versions = ", ".join(f"{name} {found}" for name in libraries if (found := _version(name)))
     return (
         f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()}), Python {platform.python_version()}, "
         f"{versions}. Load average at the end: {os.getloadavg()[0]:.1f}; the benchmark itself accounts for 1."
     )
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def write(name: str, text: str) -> None:
