@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from curate.guard import MAX_BYTES, PIECE, inflate, typed
+from curate.guard import MAX_BYTES, PIECE, Stream, stream_of, typed
 from manifests.errors import RecordError
 from manifests.record import Fact
 
@@ -141,19 +142,32 @@ def decode_npy(data: bytes) -> Array:
 
     The header's shape must account for every byte, so a lying header allocates nothing. Raises RecordError `bad_array`.
     """
+    return _decoded(stream_of(data), max_bytes=sys.maxsize)
+
+
+def _decoded(stream: Stream, max_bytes: int) -> Array:
+    """A .npy read into the one array that it becomes."""
     remedy = "write it with encode_npy"
     with typed("bad_array", remedy):
-        stream = io.BytesIO(data)
-        if np.lib.format.read_magic(stream) != (1, 0):
+        head = stream.take(10)
+        if np.lib.format.read_magic(io.BytesIO(head)) != (1, 0):
             raise RecordError("bad_array", "a .npy version other than 1.0", remedy)
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        told = io.BytesIO(head[8:] + stream.take(int.from_bytes(head[8:10], "little")))
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(told)
         if dtype.kind not in STORED_KINDS or min(shape, default=0) < 0:
             raise RecordError("bad_array", "a dtype or shape that is not stored", remedy)
-        body = memoryview(data)[stream.tell() :]
-        if math.prod(shape) * dtype.itemsize != len(body):
-            raise RecordError("bad_array", f"{len(body)} bytes for shape {shape}", remedy)
-        array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
-        return np.array(array, dtype=dtype.newbyteorder("="), order="C")
+        size = math.prod(shape) * dtype.itemsize
+        if size > max_bytes:
+            raise RecordError("too_large", f"{size} bytes", f"at most {max_bytes} bytes are read")
+        if size > stream.most:
+            raise RecordError("bad_array", f"at most {stream.most} bytes for shape {shape}", remedy)
+        flat: Array = np.empty(math.prod(shape), dtype)
+        found = stream.fill(flat.view(np.uint8).data)
+        found += stream.skip()
+        if found != size:
+            raise RecordError("bad_array", f"{found} bytes for shape {shape}", remedy)
+        array = flat.reshape(shape, order="F" if fortran else "C")
+        return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
 
 
 def encode_npy_gz(array: Array) -> bytes:
@@ -174,7 +188,7 @@ def encode_npy_gz(array: Array) -> bytes:
 def decode_npy_gz(data: bytes, max_bytes: int = MAX_BYTES) -> Array:
     """The inverse of `encode_npy_gz`. Raises RecordError `too_large` beyond `max_bytes` inflated, `bad_array` or
     `corrupt_compression` for bad bytes."""
-    return decode_npy(inflate(data, max_bytes))
+    return _decoded(stream_of(data, max_bytes, "gzip"), max_bytes)
 
 
 def encode_png(pixels: Array) -> bytes:

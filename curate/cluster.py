@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.code import DECIDING_LIBRARIES, HOUSES, library_version
+from curate.sandbox import warm
 from curate.units import Summary, Unit, WorkerDeath, run_unit
 from manifests.errors import MedcurateError, RecipeError
 
@@ -228,6 +229,8 @@ def run_there(unit: Unit, work: Path, code: str) -> Summary:
     for folder in (work, place.root if place else work):
         if not folder.exists():
             raise MedcurateError(f"a worker does not see '{folder.name}'; --work and data need a shared file system")
+    if getattr(unit.spec, "limits", None) is not None:
+        warm("curate.prepare:open_records")  # imports while this process imports what the unit needs
     return run_unit(unit, work)
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 HOUSES = ("manifests", "sources", "synth", "curate")
 UNIONS = ("sources", "synth.tasks")  # each imports all of its kind; what a run uses of them is named as a root
 DECIDING_LIBRARIES = (
-    "av", "datasketch", "ffmpeg-python", "imagehash", "imageio-ffmpeg", "isal", "nibabel", "numba", "numpy", "pillow",
-    "pint", "pyarrow", "pydicom", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "scipy", "simpleitk", "webdataset",
-    "xxhash",
+    "av", "datasketch", "ffmpeg-python", "imagehash", "imageio-ffmpeg", "isal", "nibabel", "numba", "numpy",
+    "onnxruntime", "pillow", "pint", "pyarrow", "pydicom", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "rapidocr",
+    "scipy", "simpleitk", "webdataset", "xxhash",
 )  # fmt: skip
 
 

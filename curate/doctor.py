@@ -86,6 +86,8 @@ PACKAGES = (
     Package("xllamacpp", (2026, 10), "the embedded teacher", "teacher"),
     Package("vllm", (0, 14, 1), "a teacher on GPUs of this machine", "gpu"),
     Package("datasets", (4,), "reading shards with Hugging Face datasets", "readers"),
+    Package("onnxruntime", (1, 30), "looking for text in pixels", "ocr"),
+    Package("rapidocr", (3, 10), "its models of text in pixels", "ocr"),
 )
 
 # (what, pydicom's file, the same picture stored otherwise, the largest difference that the JPEG standard's freedom in

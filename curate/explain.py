@@ -165,13 +165,21 @@ def _content(out: Path, sample: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def _seen(media: dict[str, Any]) -> str:
+    """Which slices of a grid are shown, and what showing them costs."""
+    slices, tokens = media.get("slices"), media.get("visual_tokens")
+    which = f", slices {slices[0]} to {slices[-1]} ({len(slices)})" if slices else ""
+    return which + (f", {tokens} visual tokens" if tokens else "")
+
+
 def _told(content: dict[str, Any]) -> Iterator[str]:
     """Words, answer, proofs, verdicts, teacher."""
     yield f"task {content.get('task', '?')}"
     for media in content.get("media", []):
         label = f" {media['label']}" if media["label"] else ""
         shape = " x ".join(str(n) for n in media["shape"])
-        yield f"{media['kind']}{label}: {media['member']}, {shape} {media['dtype']}, target {media['target']}"
+        told = f"{media['kind']}{label}: {media['member']}, {shape} {media['dtype']}, target {media['target']}"
+        yield told + _seen(media)
     if content.get("text"):
         yield f"text: {_excerpt(content['text'])}"
     for turn in content.get("conversations", []):

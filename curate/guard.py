@@ -41,8 +41,10 @@ class _Decompressor(Protocol):
 
 
 @contextlib.contextmanager
-def typed(reason: str, remedy: str) -> Iterator[None]:
+def typed(reason: str, remedy: str, found: str = "") -> Iterator[None]:
     """Run foreign parsing code: our own errors pass, any other becomes `RecordError(reason)`; warnings are silenced.
+
+    `found` says what was met, before the exception's type.
 
     Covered: every `Exception`, `RecursionError` and `MemoryError` among them. Not covered: a crash of native
     code; threads, because Python's warning filters are the process's.
@@ -54,7 +56,8 @@ def typed(reason: str, remedy: str) -> Iterator[None]:
     except MedcurateError:
         raise
     except Exception as error:
-        raise RecordError(reason, type(error).__name__, remedy) from error
+        kind = type(error).__name__
+        raise RecordError(reason, f"{found} ({kind})" if found else kind, remedy) from error
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
@@ -68,8 +71,12 @@ def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 def check_file(path: Path, max_bytes: int = MAX_BYTES) -> int:
     """The size of a file in bytes. Refuses what is not a regular file (a pipe would block for ever) or is larger than
     `max_bytes`."""
-    with typed("unreadable_file", "check that the file exists and may be read"):
+    try:
         status = path.stat()
+    except FileNotFoundError as error:
+        raise RecordError("unreadable_file", "no such file (FileNotFoundError)", "put the file there") from error
+    except (OSError, ValueError) as error:
+        raise RecordError("unreadable_file", type(error).__name__, "check that the file may be read") from error
     if not stat.S_ISREG(status.st_mode):
         raise RecordError("unreadable_file", "not a regular file", "give files, not folders, pipes or devices")
     if status.st_size > max_bytes:
@@ -85,8 +92,10 @@ def inflate(data: bytes, max_bytes: int, wbits: int = zlib.MAX_WBITS | 16, only_
     whatever follows the first stream is ignored. Raises RecordError: `too_large` for a bomb, `corrupt_compression` for
     a truncated stream, a bad checksum or length, or trailing garbage.
     """
-    pieces = list(_expand(io.BytesIO(data).read, lambda: _deflate_stream(wbits), max_bytes, only_first))
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    whole = io.BytesIO()  # grows in place and gives its bytes away without a copy, which a join of pieces would be
+    for piece in _expand(io.BytesIO(data).read, lambda: _deflate_stream(wbits), max_bytes, only_first):
+        whole.write(piece)
+    return whole.getvalue()
 
 
 def _deflate_stream(wbits: int) -> _Decompressor:
@@ -111,12 +120,12 @@ def _expand(
                     "bytes after the end that are no whole stream" if joined else f"a stream cut off after {size} bytes"
                 )
                 raise RecordError("corrupt_compression", found, remedy)
-            with typed("corrupt_compression", remedy):
+            with typed("corrupt_compression", remedy, f"compressed data that break after {size} bytes"):
                 piece = stream.decompress(data, min(PIECE, max_bytes - size + 1))
             data, size = b"", size + len(piece)
             if size > max_bytes:
                 found = f"more than {max_bytes} bytes inflated"
-                raise RecordError("too_large", found, "raise the limit if it is no bomb")
+                raise RecordError("too_large", found, f"at most {max_bytes} bytes are read; crop it if it is no bomb")
             if piece:
                 yield piece
         data = b"" if only_first else stream.unused_data.lstrip(b"\0")

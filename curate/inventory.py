@@ -3,6 +3,7 @@
 The listing is made on the driver (names and sizes only); digests and peeks are units. A unit's key holds the path, size
 and modification time of its files, as a version control index does, so a second run reads nothing again; what enters
 every later key is the sha256. Chunks are cut by the names themselves, so a new file disturbs only its own chunk.
+Headers are parsed in a process of their own (`curate.sandbox`); the worker only hashes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from curate.code import code_version
+from curate.handover import handed_over, taken_over
 from curate.keyring import Keyring
+from curate.sandbox import Answered, Death, Limits, Said, Serve, Thing, run
 from curate.store import file_sha256, unit_folder
 from curate.units import Summary, Unit, unit_key
 from manifests.errors import RecordError
@@ -25,6 +28,10 @@ from sources.base import PACKAGE, Entry, Place, SourceConfig, is_regular, list_f
 
 ITEMS_PER_UNIT = 32
 BYTES_PER_UNIT = 64 << 20
+UNEXPECTED_REMEDY = "report it with the file's sha256, or exclude the file"
+DEFAULT_LIMITS = Limits()
+SERVE = "curate.inventory:open_peeks"
+Peeked = tuple[dict[str, str], str, str, str]  # what was peeked; reason, found and remedy of a problem
 T = TypeVar("T")
 
 
@@ -54,9 +61,10 @@ class InventorySpec:
     place: Place
     paths: tuple[str, ...]
     key: KeyHint
+    limits: Limits | None = DEFAULT_LIMITS  # None: parse in this process, for tests and debuggers
 
 
-def units_of(source: SourceConfig, place: Place, key: KeyHint) -> list[Unit]:
+def units_of(source: SourceConfig, place: Place, key: KeyHint, limits: Limits | None = DEFAULT_LIMITS) -> list[Unit]:
     """The inventory units of one source, in path order."""
     paths = list_files(place.root, source.root.startswith(PACKAGE))
     sizes = {p: place.file(p).lstat() for p in paths}
@@ -64,12 +72,18 @@ def units_of(source: SourceConfig, place: Place, key: KeyHint) -> list[Unit]:
     units = []
     for chunk in cut(paths, lambda p: p, lambda p: sizes[p].st_size):
         stats = [[p, sizes[p].st_size, sizes[p].st_mtime_ns] for p in chunk]
-        identity = {"source": source.identity(), "root": str(place.root), "key": key.key_id, "files": stats}
+        identity: dict[str, Any] = {
+            "source": source.identity(),
+            "root": str(place.root),
+            "key": key.key_id,
+            "files": stats,
+            "limits": dataclasses.asdict(limits) if limits else None,
+        }
         units.append(
             Unit(
                 stage="inventory",
                 key=unit_key("inventory", code, identity),
-                spec=InventorySpec(source, place, tuple(chunk), key),
+                spec=InventorySpec(source, place, tuple(chunk), key, limits),
                 label=source.called,
                 records=len(chunk),
                 size_bytes=sum(sizes[p].st_size for p in chunk),
@@ -81,21 +95,73 @@ def units_of(source: SourceConfig, place: Place, key: KeyHint) -> list[Unit]:
 def work(spec: InventorySpec, folder: Path, _work: Path) -> Summary:
     """Digest and peek every file of the chunk; a file that cannot be looked at keeps its place with a problem."""
     ring = spec.key.keyring()
-    entries = [entry_of(spec.source, spec.place, path, ring.pseudonym) for path in spec.paths]
+    if spec.limits is None:
+        entries = [entry_of(spec.source, spec.place, path, ring.pseudonym) for path in spec.paths]
+    else:
+        entries = _entries(spec, spec.limits)
     (folder / "entries.json").write_text(canonical_json([dataclasses.asdict(e) for e in entries]))
     return {"records": len(entries)}
 
 
+def _entries(spec: InventorySpec, limits: Limits) -> list[Entry]:
+    """The parser peeks while this process hashes."""
+    regular = [path for path in spec.paths if is_regular(spec.place.file(path))]
+    setup = {**handed_over(spec.source, spec.place), "hint": dataclasses.asdict(spec.key)}
+    entries = {path: _no_file(path) for path in spec.paths if path not in set(regular)}
+    for answer in run(SERVE, setup, [Thing(path) for path in regular], limits, _peeked):
+        path = regular[answer.thing]
+        if isinstance(answer, Death):
+            entries[path] = _entry(spec.place, path, ({}, "parser_died", answer.found, answer.remedy))
+        else:
+            entries[path] = _entry(spec.place, path, answer.value)
+    return [entries[path] for path in spec.paths]
+
+
+def open_peeks(setup: dict[str, Any]) -> Serve:
+    """In the parser's process: one answer per path, what the source peeked or the problem with it."""
+    source, place = taken_over(setup)
+    ring = KeyHint(**setup["hint"]).keyring()
+
+    def serve(path: str, _skip: int) -> Iterator[Said]:
+        yield Answered(_peek(source, place.file(path), ring.pseudonym))
+
+    return serve
+
+
 def entry_of(source: SourceConfig, place: Place, path: str, pseudonym: Callable[[str, str], str]) -> Entry:
+    """One file's entry, parsed in this process."""
     file = place.file(path)
-    if not is_regular(file):
-        empty = hashlib.sha256(b"").hexdigest()
-        return Entry(path, 0, empty, {}, "not_a_regular_file", "a link, FIFO or device", "put the file itself there")
-    size, sha256 = file.stat().st_size, file_sha256(file)
+    return _entry(place, path, _peek(source, file, pseudonym)) if is_regular(file) else _no_file(path)
+
+
+def _peek(source: SourceConfig, file: Path, pseudonym: Callable[[str, str], str]) -> Peeked:
     try:
-        return Entry(path, size, sha256, source.peek(file, pseudonym))
+        return source.peek(file, pseudonym), "", "", ""
     except RecordError as error:
-        return Entry(path, size, sha256, {}, error.reason, error.found, error.remedy)
+        return {}, error.reason, error.found, error.remedy
+    except MemoryError:
+        raise
+    except Exception as error:
+        return {}, "unexpected_error", f"{type(error).__name__} while reading the header", UNEXPECTED_REMEDY
+
+
+def _peeked(value: Any) -> Peeked:
+    """An answer as it must be. Raises ValueError for any other."""
+    peek, *problem = value
+    texts = [*problem, *peek, *peek.values()]
+    if len(problem) != 3 or not isinstance(peek, dict) or not all(isinstance(t, str) for t in texts):
+        raise ValueError("no peek")
+    return peek, problem[0], problem[1], problem[2]
+
+
+def _entry(place: Place, path: str, peeked: Peeked) -> Entry:
+    file = place.file(path)
+    return Entry(path, file.stat().st_size, file_sha256(file), *peeked)
+
+
+def _no_file(path: str) -> Entry:
+    empty = hashlib.sha256(b"").hexdigest()
+    return Entry(path, 0, empty, {}, "not_a_regular_file", "a link, FIFO or device", "put the file itself there")
 
 
 def read_entries(work_folder: Path, units: Sequence[Unit]) -> list[Entry]:

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.arrays import Image, Volume, encode_npy_gz
+from curate.dedup import pixel_sha256
 from curate.store import file_sha256
-from manifests.record import Affine, Media
+from manifests.record import Affine, Fact, Media
+from synth.measured import MAX_STRUCTURES, mask_facts
 
 MAX_LABELS = 255  # of one label map, uint8
 
@@ -35,8 +37,58 @@ def image_member(decoded: Image) -> tuple[Media, bytes]:
     ), data
 
 
-def volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
-    """The voxels, and the masks in as few label maps as hold them: masks that share a voxel go to different ones."""
+class LabelMaps:
+    """Masks in as few label maps as hold them, taken up one by one: masks that share a voxel go to different ones, a
+    mask into the first in which it shares none. `maps` are (label map, [(label, its voxel value)])."""
+
+    def __init__(self) -> None:
+        self.maps: list[tuple[NDArray[np.uint8], list[tuple[str, int]]]] = []
+
+    def add(self, label: str, mask: NDArray[np.uint8]) -> None:
+        """A mask of 0 and 1, (z, y, x)."""
+        inside = mask.view(np.bool_)
+        label_map, labels = self._free(inside)
+        labels.append((label, len(labels) + 1))
+        np.copyto(label_map, np.uint8(len(labels)), where=inside)
+
+    def _free(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], list[tuple[str, int]]]:
+        for label_map, labels in self.maps:
+            planes = zip(label_map, inside, strict=True)
+            if len(labels) < MAX_LABELS and not any(plane[there].any() for plane, there in planes):
+                return label_map, labels
+        self.maps.append((np.zeros(inside.shape, np.uint8), []))
+        return self.maps[-1]
+
+
+class Structures:
+    """What is marked in a volume, taken up mask by mask, so that one mask is held at a time beside the label maps.
+
+    `labels` are in the order given, `digests` are the masks' pixels', `facts` what is measured of the first 32.
+    """
+
+    def __init__(self, grid: Volume) -> None:
+        self.labels: list[str] = []
+        self.digests: list[str] = []
+        self.facts: list[Fact] = []
+        self.placed = LabelMaps()
+        self._grid = grid
+
+    def add(self, label: str, mask: NDArray[np.uint8]) -> None:
+        """A mask of 0 and 1, (z, y, x) on the volume's grid."""
+        grid = self._grid
+        self.digests.append(pixel_sha256(mask))
+        if len(self.labels) < MAX_STRUCTURES:
+            self.facts += mask_facts({label: mask}, rows_of(grid.affine), grid.voxels, grid.units)
+        self.labels.append(label)
+        self.placed.add(label, mask)
+
+
+def volume_members(grid: Volume, placed: LabelMaps | None = None) -> tuple[tuple[Media, bytes], ...]:
+    """The voxels, and the label maps of the masks: those in `placed`, else the volume's own."""
+    if placed is None:
+        placed = LabelMaps()
+        for label, mask in grid.masks.items():
+            placed.add(label, mask)
     data = encode_npy_gz(grid.voxels)
     main = Media(
         member="volume.npy.gz",
@@ -51,7 +103,7 @@ def volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
         window=grid.window,
     )
     members = [(main, data)]
-    for number, (label_map, labels) in enumerate(_label_maps(grid.masks)):
+    for number, (label_map, labels) in enumerate(placed.maps):
         stored = encode_npy_gz(label_map)
         shared = dataclasses.replace(
             main,
@@ -68,24 +120,8 @@ def volume_members(grid: Volume) -> tuple[tuple[Media, bytes], ...]:
 
 
 def mask_member(number: int) -> str:
-    """`masks.npy.gz` for the first label map, `masks-1.npy.gz` for the next."""
-    return "masks.npy.gz" if number == 0 else f"masks-{number}.npy.gz"
-
-
-def _label_maps(masks: dict[str, NDArray[np.uint8]]) -> list[tuple[NDArray[np.uint8], list[tuple[str, int]]]]:
-    """Label maps of uint8 and the (label, voxel value) pairs of each, first fit in the order of the masks."""
-    maps: list[tuple[NDArray[np.uint8], list[tuple[str, int]]]] = []
-    for label, mask in masks.items():
-        inside = mask > 0
-        for label_map, labels in maps:
-            if len(labels) < MAX_LABELS and not label_map[inside].any():
-                break
-        else:
-            label_map, labels = np.zeros(mask.shape, np.uint8), []
-            maps.append((label_map, labels))
-        labels.append((label, len(labels) + 1))
-        label_map[inside] = len(labels)
-    return maps
+    """`masks.npy.gz` for the first label map, `masks_1.npy.gz` for the next."""
+    return "masks.npy.gz" if number == 0 else f"masks_{number}.npy.gz"
 
 
 def clip_media(

@@ -2,29 +2,31 @@
 
 For every item: read → de-identify → standardise → quality → sketch. This is the one place where a bad record is
 caught: `RecordError` makes it failed, `Reject` makes it dropped, and any other exception makes it failed with the
-exception's type (never its text, which may quote the file). The unit's output is `media.tar` (canonical members, read
-later by byte range) and `rows.parquet` (one row per record: sketches in columns of their own, the record as JSON).
+exception's type (never its text, which may quote the file). All of it runs in a process of its own (`curate.sandbox`):
+a record that kills it ends as `failed(parser_died)`, and its neighbours do not notice. The unit's output is `media.tar`
+(canonical members, read later by byte range) and `rows.parquet` (one row per record: sketches in columns of their own,
+the record as JSON).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
+import itertools
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
-from curate.inventory import BYTES_PER_UNIT, KeyHint, cut
+from curate.handover import Given, handed_over, item_of, item_values, named, received, renamed, sent, taken_over
+from curate.inventory import BYTES_PER_UNIT, DEFAULT_LIMITS, UNEXPECTED_REMEDY, KeyHint, cut
 from curate.loaded import Loaded, Reading, Stored
-from curate.readers import load
+from curate.sandbox import Answer, Answered, Began, Death, Limits, Said, Serve, Thing, run
 from curate.store import file_sha256
 from curate.text import minhash, text_sha256
 from curate.units import Summary, Unit, WorkerDeath, unit_key
@@ -43,22 +45,13 @@ from sources.base import Item, Place, SourceConfig
 from synth.facts import validate
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from curate.recipe import Recipe
 
-ROWS = pa.schema(
-    [
-        ("key", pa.string()),
-        ("status", pa.string()),
-        ("kind", pa.string()),
-        ("group", pa.string()),
-        ("sha256", pa.string()),
-        ("pixel_sha256", pa.string()),
-        ("text_sha256", pa.string()),
-        ("minhash", pa.binary()),
-        ("record", pa.string()),
-        ("offsets", pa.string()),  # JSON: member -> [offset, size] in media.tar
-    ]
-)
+SERVE = "curate.prepare:open_records"
+PARSERS = ("curate.readers",)  # imported late here, because the worker itself reads no medium
+IDENTITY = ("key", "source", "uri", "upstream_id", "sha256", "group", "licence", "access", "files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +61,7 @@ class PrepareSpec:
     items: tuple[Item, ...]
     deidentify: DeidentifyConfig
     key: KeyHint
+    limits: Limits | None = DEFAULT_LIMITS  # None: parse in this process, for tests and debuggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,14 @@ class Prepared:
     minhash: bytes = b""
 
 
-def units_of(recipe: Recipe, source: SourceConfig, place: Place, items: list[Item], key: KeyHint) -> list[Unit]:
+def units_of(
+    recipe: Recipe,
+    source: SourceConfig,
+    place: Place,
+    items: list[Item],
+    key: KeyHint,
+    limits: Limits | None = DEFAULT_LIMITS,
+) -> list[Unit]:
     """The prepare units of one source; each key holds the digests of exactly the files that the unit reads. A container
     of rows is a unit by itself: it holds thousands of records."""
     code = code_version("curate.prepare", type(source).__module__)
@@ -92,12 +93,13 @@ def units_of(recipe: Recipe, source: SourceConfig, place: Place, items: list[Ite
             "deidentify": recipe.deidentify.model_dump(mode="json"),
             "key": key.key_id,
             "items": [dataclasses.asdict(i) for i in chunk],
+            "limits": dataclasses.asdict(limits) if limits else None,
         }
         units.append(
             Unit(
                 stage="prepare",
                 key=unit_key("prepare", code, identity),
-                spec=PrepareSpec(source, place, tuple(chunk), recipe.deidentify, key),
+                spec=PrepareSpec(source, place, tuple(chunk), recipe.deidentify, key, limits),
                 label=source.called,
                 records=len(chunk),
                 size_bytes=sum(item_bytes(i) for i in chunk),
@@ -111,22 +113,102 @@ def item_bytes(item: Item) -> int:
 
 
 def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
-    """Prepare every item of the unit; memory holds one record's media at a time."""
-    ring = spec.key.keyring()
+    """Prepare every item of the unit; no more than one record's media are in memory, here or in the parser's process.
+
+    Raises RecordError where this worker has another key than the driver."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    spec.key.keyring()
     counts: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     scratch = folder / "scratch"
     scratch.mkdir()
     with tarfile.open(folder / "media.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
-        for item in expand(spec, ring.pseudonym):
-            reading = Reading(spec.place, spec.deidentify, ring, scratch)
-            prepared = prepare_item(item, spec, reading)
-            offsets = {name: add_member(tar, f"{prepared.record.key}.{name}", data) for name, data in prepared.members}
-            rows.append(_row(prepared, offsets))
-            counts[prepared.record.status] = counts.get(prepared.record.status, 0) + 1
+        for given in _given(spec, scratch):
+            key = given.record.key
+            offsets = {name: _add_file(tar, f"{key}.{name}", stream, size) for name, stream, size in given.members}
+            rows.append(_row(given, offsets))
+            counts[given.record.status] = counts.get(given.record.status, 0) + 1
     shutil.rmtree(scratch)
-    pq.write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=rows_schema()), folder / "rows.parquet")
     return {"records": len(rows), "statuses": counts, "failed": counts.get("failed", 0)}
+
+
+def _given(spec: PrepareSpec, scratch: Path) -> Iterator[Given]:
+    """Every record of the unit, in order, whatever becomes of its parser."""
+    setup = {
+        **handed_over(spec.source, spec.place),
+        "deidentify": spec.deidentify.model_dump(mode="json"),
+        "hint": dataclasses.asdict(spec.key),
+        "scratch": str(scratch),
+    }
+    if spec.limits is None:
+        serve = open_records(setup)
+        for item in spec.items:
+            said = serve(item_values(item), 0)
+            yield from (received(s.value, scratch) for s in said if isinstance(s, Answered))
+        return
+    things = [Thing(item_values(i), container=i.form == "rows") for i in spec.items]
+    for answer in run(SERVE, setup, things, spec.limits, lambda value: received(value, scratch)):
+        item = spec.items[answer.thing]
+        if isinstance(answer, Death):
+            yield _died(spec, item, answer)
+        else:
+            yield _checked(spec, item, answer)
+
+
+def _died(spec: PrepareSpec, item: Item, death: Death) -> Given:
+    """The record that a parser died of; of a container whose rows are not known, the container."""
+    lost = item
+    if death.began is not None:
+        try:
+            began = renamed(death.began, item)
+            lost = began if _is_part(began, item) else item
+        except (ValueError, TypeError):
+            pass
+    record = blank_record(lost, spec.source)
+    ended = {"status": "failed", "reason": "parser_died", "found": death.found, "remedy": death.remedy}
+    record = dataclasses.replace(record, **ended)  # type: ignore[arg-type]
+    return Given(record, to_json(record))
+
+
+def _checked(spec: PrepareSpec, item: Item, answer: Answer[Given]) -> Given:
+    """What the record says it is, is what was asked; else its parser's process is not believed."""
+    given = answer.value.record
+    asked = item
+    if item.form == "rows":
+        asked = dataclasses.replace(item, files=given.files, upstream_id=given.upstream_id, group=given.group)
+    if _is_part(asked, item):
+        blank = blank_record(asked, spec.source)
+        if all(getattr(given, name) == getattr(blank, name) for name in IDENTITY):
+            return answer.value
+    return _died(spec, item, Death(answer.thing, None, "an answer that is none"))
+
+
+def _is_part(row: Item, container: Item) -> bool:
+    return bool(row.files) and {f.path for f in row.files} <= {f.path for f in container.files}
+
+
+def open_records(setup: dict[str, Any]) -> Serve:
+    """In the parser's process: one answer per record, its members as files in the unit's scratch folder."""
+    source, place = taken_over(setup)
+    hint, scratch = KeyHint(**setup["hint"]), Path(setup["scratch"])
+    deidentify = DeidentifyConfig.model_validate(setup["deidentify"])
+    ring = hint.keyring()
+    reading = Reading(place, deidentify, ring, scratch)
+    numbers = itertools.count()
+
+    def serve(thing: Any, skip: int) -> Iterator[Said]:
+        spec = PrepareSpec(source, place, (item_of(thing),), deidentify, hint)
+        for row in itertools.islice(expand(spec, ring.pseudonym), skip, None):
+            if spec.items[0].form == "rows":
+                yield Began(functools.partial(named, row))
+            done = prepare_item(row, spec, reading)
+            sketches = (done.pixel_sha256, done.text_sha256, done.minhash)
+            yield Answered(sent(done.record, done.members, sketches, scratch, numbers))
+
+    return serve
 
 
 def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[Item]:
@@ -141,10 +223,20 @@ def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[
             yield dataclasses.replace(
                 item, form="none", status="failed", reason=error.reason, found=error.found, remedy=error.remedy
             )
+        except MemoryError:
+            raise
+        except Exception as error:
+            found = f"{type(error).__name__} while opening a container"
+            yield dataclasses.replace(
+                item, form="none", status="failed", reason="unexpected_error", found=found, remedy=UNEXPECTED_REMEDY
+            )
 
 
 def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
-    """One item to its end: ready, dropped or failed. The only place where a record's errors are caught."""
+    """One item to its end: ready, dropped or failed. The only place where a record's errors are caught; MemoryError,
+    after which nothing can be trusted to work, is left to the sandbox."""
+    from curate.readers import load
+
     record = blank_record(item, spec.source)
     if item.form == "none":
         return Prepared(
@@ -157,14 +249,11 @@ def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
         ended = {"status": "dropped", "reason": reject.reason, "found": reject.found, "remedy": reject.remedy}
     except RecordError as error:
         ended = {"status": "failed", "reason": error.reason, "found": error.found, "remedy": error.remedy}
+    except MemoryError:
+        raise
     except Exception as error:
         found = f"{type(error).__name__} while reading form {item.form}"
-        ended = {
-            "status": "failed",
-            "reason": "unexpected_error",
-            "found": found,
-            "remedy": "report it with the file's sha256, or exclude the file",
-        }
+        ended = {"status": "failed", "reason": "unexpected_error", "found": found, "remedy": UNEXPECTED_REMEDY}
     return Prepared(dataclasses.replace(record, **ended))  # type: ignore[arg-type]
 
 
@@ -229,6 +318,8 @@ def record_text(record: Record) -> str:
 
 def read_rows(folder: Path, columns: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
     """The rows of a prepared unit; name the columns where sketches alone are needed."""
+    import pyarrow.parquet as pq
+
     table = pq.read_table(folder / "rows.parquet", columns=list(columns) if columns else None)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
@@ -238,7 +329,26 @@ def record_of(row: dict[str, Any]) -> Record:
     return record_from_json(row["record"])
 
 
-def _row(prepared: Prepared, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]:
+def rows_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("key", pa.string()),
+            ("status", pa.string()),
+            ("kind", pa.string()),
+            ("group", pa.string()),
+            ("sha256", pa.string()),
+            ("pixel_sha256", pa.string()),
+            ("text_sha256", pa.string()),
+            ("minhash", pa.binary()),
+            ("record", pa.string()),
+            ("offsets", pa.string()),  # JSON: member -> [offset, size] in media.tar
+        ]
+    )
+
+
+def _row(prepared: Given, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]:
     record = prepared.record
     return {
         "key": record.key,
@@ -249,18 +359,24 @@ def _row(prepared: Prepared, offsets: dict[str, tuple[int, int]]) -> dict[str, A
         "pixel_sha256": prepared.pixel_sha256,
         "text_sha256": prepared.text_sha256,
         "minhash": prepared.minhash,
-        "record": to_json(record),
+        "record": prepared.text,
         "offsets": canonical_json(offsets),
     }
 
 
 def add_member(tar: tarfile.TarFile, name: str, data: Stored) -> tuple[int, int]:
     """Append a member; where its bytes lie in the archive."""
+    if isinstance(data, Path):
+        return _add_file(tar, name, data.open("rb"), data.stat().st_size)
+    return _add_file(tar, name, io.BytesIO(data), len(data))
+
+
+def _add_file(tar: tarfile.TarFile, name: str, stream: BinaryIO, size: int) -> tuple[int, int]:
     member = tarfile.TarInfo(name)
-    member.size = data.stat().st_size if isinstance(data, Path) else len(data)
-    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as stream:
+    member.size = size
+    with stream:
         tar.addfile(member, stream)
-    return tar.offset - _padded(member.size), member.size
+    return tar.offset - _padded(size), size
 
 
 def _padded(size: int) -> int:

@@ -28,7 +28,7 @@ from curate.code import code_version
 from curate.guard import PIECE
 from curate.pack import Range
 from curate.prepare import add_member, read_rows, record_of
-from curate.render import CANONICAL, RenderConfig, needs_masks, render_clip, render_image, render_volume
+from curate.render import CANONICAL, RenderConfig, brings_masks, needs_masks, render_clip, render_image, render_volume
 from curate.select import Lost
 from curate.store import read_summary, unit_folder
 from curate.units import Summary, Unit, unit_key
@@ -176,10 +176,10 @@ def present(record: Record, members: Members, render: RenderConfig, scratch: Pat
     for media in record.media:
         if media.kind == "image":
             data, rendered = render_image(image_of(media, members.read(media.member)), render.image)
-            shown.append((rendered, data))
+            shown.append((_with_crop(rendered, media, render), data))
         elif media.kind == "volume" and render.volume != CANONICAL:
             made = present_volume(record, media, members, render, scratch)
-            masks_made = any(m.kind == "mask" for m, _ in made)
+            masks_made = brings_masks(render.volume)
             shown += made
         elif media.kind == "video":
             path = scratch / "canonical.mp4"
@@ -192,6 +192,13 @@ def present(record: Record, members: Members, render: RenderConfig, scratch: Pat
         elif not (media.kind == "mask" and masks_made):
             shown.append((media, None))
     return shown
+
+
+def _with_crop(rendered: Media, media: Media, render: RenderConfig) -> Media:
+    """Under `crop_border` an image of which nothing is cut off has its whole box, so that all have JSON of one type."""
+    if rendered.crop is not None or not render.image.crop_border:
+        return rendered
+    return dataclasses.replace(rendered, crop=(0, 0, media.shape[0], media.shape[1]))
 
 
 def present_volume(record: Record, media: Media, members: Members, render: RenderConfig, scratch: Path) -> Shown:

@@ -16,24 +16,26 @@ the container, free text scrubbed. Every function raises `RecordError` or `Rejec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate import image, text, video, volume
-from curate.arrays import Volume
+from curate.arrays import Array, Frames, Volume
 from curate.dedup import media_sha256, phash, pixel_sha256
-from curate.deidentify import FaceFacts, gate_face
+from curate.deidentify import FaceFacts, clean_frames, clean_pixels, find_text_over_time, gate_face, gate_head
 from curate.deidentify.text import scrub_text
 from curate.loaded import Loaded, Reading, merged, said, shown, step
-from curate.members import clip_media, image_member, rows_of, volume_members
+from curate.members import Structures, clip_media, image_member, volume_members
 from curate.readers_dicom import read_dicom_cine, read_dicom_image, read_dicom_series, read_dicom_volume
 from curate.video import scenes
 from curate.volume import landmarks
-from manifests.record import Fact
+from manifests.errors import RecordError
+from manifests.record import Fact, Step
 from sources.base import Item
-from synth.measured import mask_facts
 
 Reader = Callable[[Item, Reading], Loaded]
 
@@ -50,14 +52,17 @@ def read_volume_file(item: Item, reading: Reading) -> Loaded:
     kept = gate_face(gate, reading.deidentify)
     grid = volume.read_volume(reading.place.file(item.files[0].path), "HU" if modality == "CT" else "scanner")
     volume.quality(grid)
-    masks = _masks(item, reading, grid)
-    grid = dataclasses.replace(grid, masks=masks)
+    kept = gate_head(grid, gate, reading.deidentify) or kept
+    marked = Structures(grid)
+    for label, mask in _masks(item, reading, grid):
+        if mask.any():  # a structure may be out of the field of view
+            marked.add(label, mask)
     points = _points(item, reading)
     texts, scrubbed = said(item, ())
     what: dict[str, str | int] = {
         "units": grid.units,
         "orientation": grid.orientation,
-        "masks": len(masks),
+        "masks": len(marked.labels),
         "landmarks": len(points),
     }
     steps = (
@@ -67,14 +72,13 @@ def read_volume_file(item: Item, reading: Reading) -> Loaded:
         step("standardise", shown(grid.voxels), **what),
         *scrubbed,
     )
-    measured = mask_facts(masks, rows_of(grid.affine), grid.voxels, grid.units)
     return Loaded(
         kind="volume",
         modality=modality,
-        members=volume_members(grid),
-        facts=merged(item.facts, grid.facts, measured, points),
+        members=volume_members(grid, marked.placed),
+        facts=merged(item.facts, grid.facts, marked.facts, points),
         steps=steps,
-        pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *(pixel_sha256(m) for m in masks.values())]),
+        pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *marked.digests]),
         **texts,
     )
 
@@ -89,11 +93,13 @@ def _points(item: Item, reading: Reading) -> tuple[Fact, ...]:
 
 def read_picture(item: Item, reading: Reading) -> Loaded:
     decoded = image.read_image(reading.place.file(item.files[0].path))
+    decoded, cleaned = clean_pixels(decoded, None, reading.deidentify)
     image.quality(decoded)
     texts, scrubbed = said(item, ())
     steps = (
         step("read", "2D image file", notes=" ".join(decoded.notes)),
         step("deidentify", "decoded and re-encoded: no EXIF, XMP, ICC, comments or thumbnail is taken over"),
+        *cleaned,
         step("standardise", shown(decoded.pixels), units=decoded.units),
         *scrubbed,
     )
@@ -114,6 +120,7 @@ def read_clip(item: Item, reading: Reading) -> Loaded:
     info, times_s = video.canonical_clip(reading.place.file(item.files[0].path), path, item.clip)
     probe = video.read_frames(path, video.sample_times(times_s, None, 8), times_s)
     video.clip_quality(probe)
+    cleaned = _clean_clip(path, times_s, probe, reading)
     cuts = scenes.cuts_of(path, times_s)
     texts, scrubbed = said(item, ())
     shape = (len(times_s), probe.shape[1], probe.shape[2], 3)
@@ -121,6 +128,7 @@ def read_clip(item: Item, reading: Reading) -> Loaded:
     steps = (
         step("read", f"{info.container} {info.codec}", fps=info.fps, duration_s=info.duration_s),
         step("deidentify", "video stream alone: no sound, subtitles, data, attachments, chapters or metadata"),
+        *cleaned,
         step("standardise", f"uint8 {shape}", variable_rate=info.variable_rate, lost_frames=info.lost_frames),
         *scrubbed,
     )
@@ -133,6 +141,19 @@ def read_clip(item: Item, reading: Reading) -> Loaded:
         pixel_sha256=media.sha256,
         **texts,
     )
+
+
+def _clean_clip(path: Path, times_s: tuple[float, ...], probe: NDArray[np.uint8], reading: Reading) -> tuple[Step, ...]:
+    """Under `burned_in: detect`, text in a clip is blacked on every frame, and the clip encoded anew; a clip in whose
+    probe there is none stays as it is coded."""
+    if reading.deidentify.burned_in != "detect":
+        return ()
+    if not find_text_over_time(probe):
+        return (step("find_text", f"none in {len(probe)} frames"),)
+    frames = video.read_frames(path, list(range(len(times_s))), times_s)
+    cine, cleaned = clean_frames(Frames(frames, times_s), None, reading.deidentify)
+    video.encode_frames(cine.frames, times_s, path, crf=video.CANONICAL_CRF)
+    return cleaned
 
 
 def read_text(item: Item, reading: Reading) -> Loaded:
@@ -148,16 +169,27 @@ def read_text(item: Item, reading: Reading) -> Loaded:
     )
 
 
-def _masks(item: Item, reading: Reading, grid: Volume) -> dict[str, NDArray[np.uint8]]:
-    """The item's masks by label; a structure that is empty in this volume marks nothing and is left out."""
-    found: dict[str, NDArray[np.uint8]] = {}
-    for label, path, value in item.masks:
+def _masks(item: Item, reading: Reading, grid: Volume) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The item's masks by label, in the order of its labels; a label map is read once, whatever it marks."""
+    for path, several in itertools.groupby(item.masks, key=lambda mask: mask[1]):
         file = reading.place.file(path)
-        if value:
-            found |= volume.read_mask(file, {value: label}, grid)
-        else:
-            found |= volume.read_mask(file, {1: label}, grid, threshold=item.threshold)
-    return {label: mask for label, mask in found.items() if mask.any()}
+        named = [(label, value) for label, _, value in several]
+        for label, _ in (n for n in named if not n[1]):
+            yield from volume.read_mask(file, {1: label}, grid, threshold=item.threshold).items()
+        if valued := [n for n in named if n[1]]:
+            yield from _labelled(volume.read_on_grid(file, grid).voxels, valued)
+
+
+def _labelled(voxels: Array, named: Sequence[tuple[str, int]]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """One mask after the other of a label map; values of one name are one structure."""
+    if voxels.dtype.kind == "f":
+        raise RecordError("mask_values", "values that are not whole numbers", "give a threshold")
+    for label in dict.fromkeys(label for label, _ in named):
+        mask = np.zeros(voxels.shape, np.bool_)
+        for value in (value for name, value in named if name == label):
+            for plane, marked in zip(voxels, mask, strict=True):
+                marked |= plane == value
+        yield label, mask.view(np.uint8)
 
 
 READERS: dict[str, Reader] = {

@@ -6,20 +6,25 @@ mark; their names are free text, so they are scrubbed like any other.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from curate import dicom, image, video, volume
-from curate.arrays import Image, Volume
+from curate.arrays import Frames, Volume
 from curate.dedup import media_sha256, phash, pixel_sha256
-from curate.deidentify import gate_face, gate_pixels, has_regions, mask_outside_regions
+from curate.deidentify import (
+    DeidentifyConfig,
+    clean_frames,
+    clean_pixels,
+    face_facts,
+    gate_face,
+    gate_head,
+    gate_pixels,
+    has_regions,
+)
 from curate.deidentify.header import clean_dataset
 from curate.deidentify.text import identifiers, scrub_text
 from curate.dicom import header as dicom_header
@@ -31,31 +36,32 @@ from curate.dicom import series as dicom_series
 from curate.dicom import stream as dicom_video
 from curate.dicom.marks import Marked, Subject, subject_of
 from curate.loaded import Loaded, Reading, merged, pair, said, shown, step
-from curate.members import clip_media, image_member, rows_of, volume_members
+from curate.members import Structures, clip_media, image_member, volume_members
 from curate.store import file_sha256
 from manifests.errors import RecordError
 from manifests.record import Fact, Step
 from sources.base import Item
-from synth.measured import mask_facts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+SPLIT_BY = frozenset(
+    ("time_point", "trigger_time_ms", "echo_time_ms", "b_value_s_mm2", "image_type", "stack", "dimension")
+)
+
 
 def read_dicom_image(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
-    kept = gate_pixels(ds, reading.deidentify)
+    gate_pixels(ds, reading.deidentify, looks=True)
     facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
-    decoded = dicom.read_image(ds)
-    decoded, masked = _mask_ultrasound(decoded, ds)
+    decoded, cleaned = clean_pixels(dicom.read_image(ds), ds, reading.deidentify)
     image.quality(decoded)
     texts, scrubbed = said(item, identifiers(ds))
     window, notes = pair(decoded.window), " ".join(decoded.notes)
     steps = (
         _syntax_step(ds),
         deidentified,
-        step("gate_pixels", kept or "nothing suspected"),
-        *masked,
+        *cleaned,
         step("decode", shown(decoded.pixels), units=decoded.units, window=window, voi=decoded.voi, notes=notes),
         *scrubbed,
     )
@@ -73,17 +79,15 @@ def read_dicom_image(item: Item, reading: Reading) -> Loaded:
 
 def read_dicom_cine(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
-    kept = gate_pixels(ds, reading.deidentify)
+    gate_pixels(ds, reading.deidentify, looks=True)
     facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
     path = reading.scratch / "cine.mp4"
-    made = _streamed_cine(ds, path) if dicom_video.is_encapsulated_video(ds) else _decoded_cine(ds, path)
+    made = (_streamed_cine if dicom_video.is_encapsulated_video(ds) else _decoded_cine)(ds, reading.deidentify, path)
     texts, scrubbed = said(item, identifiers(ds))
     steps = (
         _syntax_step(ds),
         deidentified,
-        step("gate_pixels", kept or "nothing suspected"),
-        step("mask_outside_regions", "applied" if has_regions(ds) else "no ultrasound regions"),
-        made.story,
+        *made.story,
         *scrubbed,
     )
     return Loaded(
@@ -105,40 +109,36 @@ class _Cine:
     times_s: tuple[float, ...]
     spacing_mm: tuple[float, float] | None
     pixel_sha256: str
-    story: Step
+    story: tuple[Step, ...]
 
 
-def _decoded_cine(ds: Dataset, path: Path) -> _Cine:
-    cine = dicom.read_cine(ds)
-    frames = mask_outside_regions(cine.frames, ds) if has_regions(ds) else cine.frames
-    return _encoded(frames, cine.times_s, cine.spacing_mm, path, times_known=cine.times_known)
+def _decoded_cine(ds: Dataset, config: DeidentifyConfig, path: Path) -> _Cine:
+    return _encoded(dicom.read_cine(ds), ds, config, path)
 
 
-def _encoded(
-    frames: NDArray[np.uint8],
-    times_s: tuple[float, ...],
-    spacing_mm: tuple[float, float] | None,
-    path: Path,
-    times_known: bool,
-) -> _Cine:
-    video.clip_quality(frames)
-    video.encode_frames(frames, times_s, path, crf=video.CANONICAL_CRF)
-    story = step("encode", shown(frames), codec="h264", crf=video.CANONICAL_CRF, times_known=times_known)
-    return _Cine(frames.shape, times_s, spacing_mm, pixel_sha256(frames), story)
+def _encoded(seen: Frames, ds: Dataset, config: DeidentifyConfig, path: Path) -> _Cine:
+    cine, cleaned = clean_frames(seen, ds, config)
+    video.clip_quality(cine.frames)
+    video.encode_frames(cine.frames, cine.times_s, path, crf=video.CANONICAL_CRF)
+    crf, known = video.CANONICAL_CRF, cine.times_known
+    story = step("encode", shown(cine.frames), codec="h264", crf=crf, times_known=known)
+    return _Cine(cine.frames.shape, cine.times_s, cine.spacing_mm, pixel_sha256(cine.frames), (*cleaned, story))
 
 
-def _streamed_cine(ds: Dataset, path: Path) -> _Cine:
-    """An encoded stream stays as it is coded, unless something outside the ultrasound regions must be blacked."""
+def _streamed_cine(ds: Dataset, config: DeidentifyConfig, path: Path) -> _Cine:
+    """An encoded stream stays as it is coded, unless pixels outside the ultrasound regions must be blacked or text
+    looked for: then it is decoded and encoded anew."""
     info, times_s = dicom_video.encapsulated_clip(ds, path)
     spacing = dicom_facts.image_spacing(ds)
-    if has_regions(ds):
+    if has_regions(ds) or config.burned_in == "detect":
         frames = video.read_frames(path, list(range(len(times_s))), times_s)
-        return _encoded(mask_outside_regions(frames, ds), times_s, spacing, path, times_known=True)
+        return _encoded(Frames(frames, times_s, spacing), ds, config, path)
+    kept = step("gate_pixels", gate_pixels(ds, config, looks=True) or "nothing suspected")
     probe = video.read_frames(path, video.sample_times(times_s, None, 8), times_s)
     video.clip_quality(probe)
     shape = (len(times_s), *probe.shape[1:3], 3)
     story = step("take_stream", f"uint8 {shape}", codec=info.codec)
-    return _Cine(shape, times_s, spacing, file_sha256(path), story)
+    return _Cine(shape, times_s, spacing, file_sha256(path), (kept, story))
 
 
 def read_dicom_series(item: Item, reading: Reading) -> Loaded:
@@ -161,36 +161,42 @@ def _volume(item: Item, reading: Reading, ds: Dataset, read: Callable[[], Volume
     facts, deidentified = _clean_facts(ds, item, reading)
     grid = read()
     volume.quality(grid)
+    kept_face = gate_head(grid, face_facts(ds), reading.deidentify) or kept_face
     known = identifiers(ds)
-    masks, marked = _marked(item, reading, grid, subject_of([ds]), known)
-    grid = dataclasses.replace(grid, masks=masks)
+    marked, told = _marked(item, reading, grid, subject_of([ds]), known)
     texts, scrubbed = said(item, known)
     steps = (
         _syntax_step(ds),
         deidentified,
         step("gate_pixels", kept_pixels or "nothing suspected"),
         step("gate_face", kept_face or "nothing suspected"),
+        *_split_step(item),
         step("stack", shown(grid.voxels), slices=len(grid.voxels), units=grid.units, notes=" ".join(grid.notes)),
-        *marked,
+        *told,
         *scrubbed,
     )
-    measured = mask_facts(masks, rows_of(grid.affine), grid.voxels, grid.units)
     return Loaded(
         kind="volume",
         modality=dicom_header.modality(ds),
-        members=volume_members(grid),
-        facts=merged(facts, grid.facts, measured),
+        members=volume_members(grid, marked.placed),
+        facts=merged(facts, grid.facts, marked.facts),
         steps=steps,
-        pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *(pixel_sha256(m) for m in masks.values())]),
+        pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *marked.digests]),
         **texts,
     )
 
 
+def _split_step(item: Item) -> tuple[Step, ...]:
+    """Which of several volumes this one is, where a series or a file was split."""
+    told = "; ".join(f"{f.name}={f.value}" for f in item.facts if f.name in SPLIT_BY)
+    return (step("split", "one of several volumes", by=told),) if told else ()
+
+
 def _marked(
     item: Item, reading: Reading, grid: Volume, subject: Subject, known: Sequence[str]
-) -> tuple[dict[str, NDArray[np.uint8]], list[Step]]:
+) -> tuple[Structures, list[Step]]:
     """The structures that SEG and RTSTRUCT files mark, under names without identifiers."""
-    masks: dict[str, NDArray[np.uint8]] = {}
+    marked = Structures(grid)
     steps: list[Step] = []
     for name in item.contours:
         path = reading.place.file(name)
@@ -201,9 +207,9 @@ def _marked(
             continue
         for label, mask in found.masks.items():
             plain = scrub_text(label.replace("_", " "), known)[0].replace(" ", "_")
-            masks[_free_name(plain, masks)] = mask
+            marked.add(_free_name(plain, marked.labels), mask)
         steps.append(step("mark", f"{len(found.masks)} structures", notes=" ".join(found.notes)))
-    return masks, steps
+    return marked, steps
 
 
 def _marks(path: Path, grid: Volume, subject: Subject) -> Marked:
@@ -224,17 +230,10 @@ def _syntax_step(ds: Dataset) -> Step:
 
 def _clean_facts(ds: Dataset, item: Item, reading: Reading, of_spacing: bool = False) -> tuple[tuple[Fact, ...], Step]:
     """Facts come from the cleaned header alone; what the recipe declares overrides what the header lacks."""
-    cleaned = clean_dataset(ds, reading.keyring, item.group or item.files[0].sha256)
-    profile = "PS3.15 Basic Profile, retain longitudinal (shifted dates)"
-    done = step("deidentify", profile, **cleaned.actions)
+    options = reading.deidentify.options
+    cleaned = clean_dataset(ds, reading.keyring, item.group or item.files[0].sha256, options)
+    done = step("deidentify", "PS3.15 Basic Profile with options", codes=options.stated(), **cleaned.actions)
     known = dicom_facts.facts(cleaned.dataset)
     if of_spacing:
         known = (*known, *dicom_facts.cine_facts(cleaned.dataset), *dicom_facts.spacing_facts(cleaned.dataset))
     return merged(known, item.facts), done
-
-
-def _mask_ultrasound(decoded: Image, ds: Dataset) -> tuple[Image, list[Step]]:
-    if not has_regions(ds):
-        return decoded, []
-    masked = dataclasses.replace(decoded, pixels=mask_outside_regions(decoded.pixels, ds))
-    return masked, [step("mask_outside_regions", "black outside the ultrasound regions")]

@@ -30,6 +30,7 @@ from curate.members import volume_members
 from curate.video.target import VideoTarget as VideoTarget
 from curate.video.target import render_clip as render_clip
 from curate.volume.config import Grid, KeySlices, Published, PublishedName, VolumeTarget, described
+from curate.volume.config import brings_masks as brings_masks
 from curate.volume.config import needs_masks as needs_masks
 from manifests.config import Config
 from manifests.record import Affine, Media

@@ -16,13 +16,14 @@ from typing import Any
 
 from curate import inventory, mix, prepare, present, publish, select, synthesize
 from curate.cluster import Outcome, ray_session, run_here, run_on_ray
+from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.progress import Progress
 from curate.recipe import Recipe, place_of
 from curate.store import is_done, read_summary, sweep_temporaries
 from curate.units import Unit, WorkerDeath
-from manifests.errors import MedcurateError
+from manifests.errors import MedcurateError, RecipeError
 from manifests.manifest import Manifest
 from sources.base import Entry, Item, Place, SourceConfig
 
@@ -104,6 +105,7 @@ def run(recipe: Recipe, options: Options) -> Result:
     """The five verbs in order. Raises `RecipeError` before anything is written, `MedcurateError` later."""
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
+    check_extras(recipe)
     places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
     for source, place in zip(recipe.sources, places, strict=True):
         source.check(place)
@@ -158,6 +160,13 @@ def prepare_all(recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor
     names = {unit.key: name for name, units in by_source for unit in units}
     done = executor.run("prepare", [u for _, units in by_source for u in units], prepare.split_unit)
     return [(names.get(unit.key, unit.label), unit) for unit in done]
+
+
+def check_extras(recipe: Recipe) -> None:
+    """Raise `RecipeError` for what the recipe asks and this installation cannot do."""
+    missing = ocr_missing() if recipe.deidentify.burned_in == "detect" else ""
+    if missing:
+        raise RecipeError(f"burned_in: detect needs the extra `ocr` ({missing}); pip install 'medcurate[ocr]'")
 
 
 def select_and_present(

@@ -1,8 +1,9 @@
 """Thumbnails: what a finished sample's media look like, small enough to stand inside a page as a data URI.
 
     image    the PNG member, shrunk to `SIDE` pixels
-    volume   one axial slice, as radiologists look at it (anterior up, the patient's right on the left), its pixels made
-             square by the spacing, windowed, with the outlines of the masks that travel with it
+    volume   one axial slice, as radiologists look at it (anterior up, the patient's right on the left); of chosen
+             slices one of those, in their own plane; its pixels made square by the spacing, windowed, with the outlines
+             of the masks that travel with it on the same grid
     video    four frames, evenly spread, two by two
 
 Orientation follows the affine; a volume without one is shown as its middle slice along z, rows down. Pictures are for
@@ -25,9 +26,10 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from curate.arrays import Array, decode_npy_gz, decode_picture
+from curate.arrays import Array, Volume, decode_npy_gz, decode_picture
 from curate.image import apply_window, fit
 from curate.video.mjpeg import split_mjpeg
+from curate.volume.grids import display_codes, reorient
 from manifests.errors import RecordError
 
 SIDE = 320  # pixels of the longer side
@@ -38,6 +40,8 @@ SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
 FRAMES = 4
 SLICES_PER_S = 8.0  # of a volume shown as a clip, which has no times
 GAP = 4  # pixels between frames
+UNEVEN = 0.01  # by which rows and columns may differ in spacing
+PLANES = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal", "L": "sagittal", "R": "sagittal"}
 FILL = 0.15  # opacity of a mask inside its outline
 COLOURS = ("#ffb000", "#22c3e6", "#ff6f91", "#8ce563", "#b79bff", "#ff8a3d", "#2fe0b0", "#f4f06a")
 
@@ -58,11 +62,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """Slices along the first axis, rows and columns as shown; `pixel_mm` is (row, column) spacing."""
+    """Slices along the first axis, rows and columns as shown; `pixel_mm` is (row, column) spacing; `affine` is that of
+    the turned grid, None where it is not known."""
 
     slices: Array
     pixel_mm: tuple[float, float]
-    axial: bool
+    plane: str = "middle"
+    affine: NDArray[np.float64] | None = None
 
 
 def members_at(shard: Path, offset: int, size_bytes: int) -> dict[str, bytes]:
@@ -124,7 +130,7 @@ def _video(data: bytes, media: dict[str, Any]) -> Picture:
 
 def _sheet(frames: list[Pixels], media: dict[str, Any]) -> Picture:
     """Frames of a clip, or of a volume shown as one, two by two."""
-    tiles = [fit(frame, SIDE // 2)[0] for frame in frames]
+    tiles = [fit(_squared(frame, media), SIDE // 2)[0] for frame in frames]
     height, width = tiles[0].shape[:2]
     across = 1 if len(tiles) == 1 else 2
     down = -(-len(tiles) // across)
@@ -140,13 +146,21 @@ def _sheet(frames: list[Pixels], media: dict[str, Any]) -> Picture:
     return _picture(sheet, f"{count}, at {at} s")
 
 
+def _squared(frame: Pixels, media: dict[str, Any]) -> Pixels:
+    """A frame with square pixels, where its spacing says that they are not."""
+    spacing = media.get("spacing_mm")
+    if not spacing or abs(spacing[0] / spacing[1] - 1) < UNEVEN:
+        return frame
+    size = _square(frame.shape[0], frame.shape[1], (spacing[0], spacing[1]))
+    return np.asarray(PIL.Image.fromarray(np.ascontiguousarray(frame)).resize(size, PIL.Image.Resampling.BICUBIC))
+
+
 def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture:
-    stack = _stack(decode_npy_gz(data, MAX_INFLATED), media["affine"])
+    stack = _stack(decode_npy_gz(data, MAX_INFLATED), media)
     index = len(stack.slices) // 2
-    drawn = [m for m in masks if m["shape"] == media["shape"]]  # masks of a reshaped volume lie on another grid
+    maps, drawn = _drawn(media, masks, members, stack)
     labels = None
-    if drawn:
-        maps = _stack(decode_npy_gz(members[drawn[0]["member"]], MAX_INFLATED), drawn[0]["affine"]).slices
+    if maps is not None:
         if not maps[index].any():
             index = int(np.count_nonzero(maps, axis=(1, 2)).argmax())
         labels = maps[index]
@@ -156,7 +170,7 @@ def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], mem
         grey = np.subtract(255, grey, dtype=np.uint8)
     size = _square(grey.shape[0], grey.shape[1], stack.pixel_mm)
     shown = np.asarray(PIL.Image.fromarray(np.ascontiguousarray(grey)).resize(size, PIL.Image.Resampling.BICUBIC))
-    note = f"{'axial' if stack.axial else 'middle'} slice {index + 1} of {len(stack.slices)}"
+    note = f"{stack.plane} slice {index + 1} of {len(stack.slices)}{' shown' if media.get('slices') else ''}"
     if window:
         note += f", window {window[0]:g} / {window[1]:g}"
     if labels is None:
@@ -167,25 +181,46 @@ def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], mem
     return _picture(outlined, note, tuple((label, colour) for value, label, colour in colours if value in present))
 
 
-def _stack(array: Array, affine: list[list[float]] | None) -> Stack:
-    """Axial slices from inferior to superior, rows from anterior, columns from the patient's right."""
+def _drawn(
+    media: dict[str, Any], masks: list[dict[str, Any]], members: Mapping[str, bytes], stack: Stack
+) -> tuple[Array | None, list[dict[str, Any]]]:
+    """The first label map on the slices of the stack, and its masks; None where it lies on another grid."""
+    chosen = media.get("slices")
+    drawn = [m for m in masks if m["member"] == masks[0]["member"]]
+    same = [m for m in drawn if (m["shape"], m["affine"]) == (media["shape"], media["affine"])]
+    if not drawn or (not same and (not chosen or stack.affine is None)):
+        return None, []
+    turned = _stack(decode_npy_gz(members[drawn[0]["member"]], MAX_INFLATED), {**drawn[0], "slices": chosen})
+    if not chosen:
+        return turned.slices, drawn
+    fits = turned.slices.shape[1:] == stack.slices.shape[1:] and len(turned.slices) > max(chosen)
+    if not fits or turned.affine is None or stack.affine is None or not np.allclose(turned.affine, stack.affine):
+        return None, []
+    return turned.slices[np.array(chosen)], drawn
+
+
+def _stack(array: Array, media: dict[str, Any]) -> Stack:
+    """Axial slices from inferior to superior, rows from anterior, columns from the patient's right; of chosen slices
+    those, in their own order and plane."""
     if array.ndim != 3:
         array = array.reshape([n for n in array.shape if n != 1] or [1])
     if array.ndim != 3:
         raise RecordError("no_picture", f"{array.ndim} axes longer than one", "look at it with a viewer")
-    if affine is None:
-        return Stack(array, (1.0, 1.0), axial=False)
+    if media["affine"] is None:
+        return Stack(array, (1.0, 1.0))
+    volume = Volume(array, np.asarray(media["affine"], np.float64), units="display")
+    if any(code is None for code in _codes(volume)):
+        return Stack(array, (1.0, 1.0))
+    turned = reorient(volume, display_codes(volume) if media.get("slices") else "LPS")
+    return Stack(turned.voxels, turned.spacing_mm[1:], PLANES[turned.orientation[2]], turned.affine)
+
+
+def _codes(volume: Volume) -> tuple[str | None, ...]:
+    """nibabel's axis codes, None for an axis that has no length."""
     from nibabel import orientations
 
     codes: Any = orientations  # its functions are not annotated
-    matrix = np.asarray(affine, np.float64)
-    turn = codes.io_orientation(matrix)
-    if np.isnan(turn).any():
-        return Stack(array, (1.0, 1.0), axial=False)
-    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    spacing = {int(axis): float(length) for (axis, _), length in zip(turn, lengths, strict=True)}
-    ras = codes.apply_orientation(array.transpose(2, 1, 0), turn)
-    return Stack(ras.transpose(2, 1, 0)[:, ::-1, ::-1], (spacing[1], spacing[0]), axial=True)
+    return tuple(codes.aff2axcodes(volume.affine))
 
 
 def _square(rows: int, columns: int, pixel_mm: tuple[float, float]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Which DICOM slices stand on each other: the peeks of a tree's single frames, put into stacks and split into volumes.
 
-A pile holds the slices of one study, series, frame of reference, size and orientation. The same without ImageType and
+A pile holds the slices of one series, frame of reference, size and orientation. The same without ImageType and
 EchoTime makes several stacks of one pile, and each stack may hold several volumes: time points, echoes, b-values,
 heart phases, magnitude and phase. They are told apart by one rule. Slices are put by their position, in mm, never by
 their number; where every position is taken equally often and more than once, the attributes of `ATTRIBUTES` are asked
@@ -21,7 +21,7 @@ from typing import Literal
 from manifests.record import Fact
 from sources.base import Entry
 
-MIN_SLICES = 3
+MIN_SLICES = 3  # dcm2niix makes volumes of two; here a pair is two images, because two slices tell no even step
 SAME_PLACE = 1e-2  # mm between the positions of two slices that are one position
 NOWHERE = float("-inf")  # sorts what is absent first
 
@@ -67,17 +67,18 @@ class Stack:
 def stacks(entries: Sequence[Entry]) -> tuple[list[Stack], list[Entry]]:
     """The volumes that placed single frames make, and the frames that stay images of their own.
 
-    Entries need the peeks `pile`, `stack`, `instance`, `position` and `orientation` (LPS+ mm and cosines, comma
-    separated). Fewer than three positions make no volume. Nothing depends on the order of `entries`.
+    Entries need the peeks `series_pile`, `pile`, `stack`, `instance`, `position` and `orientation` (LPS+ mm and
+    cosines, comma separated), and those of `ATTRIBUTES`, "" where absent. Fewer than three positions make no
+    volume. Nothing depends on the order of `entries`.
     """
     found: list[Stack] = []
     singles: list[Entry] = []
-    for _, pile in _grouped(entries, "pile"):
+    for pile in _piles(entries):
         several = _repeated(pile)
         if several is not None:
             found += several
             continue
-        for name, stack in _grouped(pile, "stack"):
+        for name, stack in _by_type_and_echo(pile):
             split = _repeated(stack)
             if split is not None:
                 found += split
@@ -86,6 +87,22 @@ def stacks(entries: Sequence[Entry]) -> tuple[list[Stack], list[Entry]]:
             else:
                 singles += stack
     return found, singles
+
+
+def _piles(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """The slices of one series are one pile. A series belongs to one study (PS3.3 C.7.3.1), but some exports give every
+    slice a study of its own: studies part a series only where each of them makes a volume."""
+    for _, series in _grouped(entries, "series_pile"):
+        studies = [pile for _, pile in _grouped(series, "pile")]
+        apart = all(len(set(positions(pile).values())) >= MIN_SLICES for pile in studies)
+        yield from studies if apart else [series]
+
+
+def _by_type_and_echo(pile: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in pile:
+        groups[entry.peek["ImageType"], entry.peek["EchoTime"]].append(entry)
+    return sorted((min(e.peek["stack"] for e in group), group) for group in groups.values())
 
 
 def _grouped(entries: Sequence[Entry], peek: str) -> list[tuple[str, list[Entry]]]:
@@ -140,13 +157,31 @@ def _repeated(entries: Sequence[Entry]) -> list[Stack] | None:
     if len(counts) < MIN_SLICES or len(set(counts.values())) > 1 or set(counts.values()) == {1}:
         return None
     keys, used = _keys(unique, where)
-    name = entries[0].peek["pile" if len({e.peek["stack"] for e in entries}) > 1 else "stack"]
+    name = min(e.peek["pile" if len({e.peek["stack"] for e in entries}) > 1 else "stack"] for e in entries)
     volumes: dict[Key, list[Entry]] = defaultdict(list)
     for entry in entries:
         volumes[keys[first[_instance(entry)].path]].append(entry)
     ordered = sorted(volumes.items())
     facts = _facts(ordered, used)
     return [Stack(f"{name}#t{n + 1:04d}", tuple(slices), facts[n]) for n, (_, slices) in enumerate(ordered)]
+
+
+def moments(mosaics: Sequence[Entry]) -> dict[str, tuple[Fact, ...]]:
+    """Path -> what tells a file that is a whole volume from the others of its series: time points, b-values, ...
+
+    Entries need the peeks of `stacks`; one without `pile` stands alone. Copies of one instance are one volume."""
+    told: dict[str, tuple[Fact, ...]] = {}
+    for _, pile in _grouped([e for e in mosaics if "pile" in e.peek], "pile"):
+        copies: dict[str, list[Entry]] = defaultdict(list)
+        for entry in pile:
+            copies[_instance(entry)].append(entry)
+        unique = [same[0] for same in copies.values()]
+        if len(unique) > 1:
+            keys, used = _keys(unique, dict.fromkeys((e.path for e in unique), 0))
+            ordered = [(keys[e.path], [e]) for e in unique]
+            for (_, (entry,)), facts in zip(ordered, _facts(ordered, used), strict=True):
+                told |= {copy.path: facts for copy in copies[_instance(entry)]}
+    return told
 
 
 def _instance(entry: Entry) -> str:

@@ -82,7 +82,7 @@ def table_items(
         try:
             part = config.part(row)
         except RecordError as error:
-            yield _unusable(config.table, line, row, error)
+            yield _unusable(config.table, line, row, by_path[path], error)
             continue
         whole = f"{path}#{part}" if part else path
         claims[whole] = claims.get(whole, 0) + 1
@@ -169,12 +169,12 @@ def _missing(table: str, line: int, row: Row) -> Item:
     )
 
 
-def _unusable(table: str, line: int, row: Row, error: RecordError) -> Item:
+def _unusable(table: str, line: int, row: Row, entry: Entry, error: RecordError) -> Item:
     """A row whose file is there and whose words about it are wrong."""
     return Item(
         upstream_id=f"{table}#line={line}",
         form="none",
-        files=(row_ref(table, line, row),),
+        files=(row_ref(table, line, row), ref(entry)),
         status="failed",
         reason=error.reason,
         found=f"line {line} of '{table}': {error.found}",

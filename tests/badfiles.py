@@ -1,35 +1,35 @@
-"""Bad files made from real ones, each with the reason that its record must end with.
+"""Bad DICOM files made from real ones, each with the reason that its record must end with; others are in `badmedia`.
 
-Every maker writes below a source's root; the table says which file (the first of its record) and which reason. The real
-files are those in pydicom's and nibabel's packages.
+Every maker writes below a source's root; the tables say which file (the first of its record) and which reason. `MARKS`
+go wrong beside a sound image. The real files are pydicom's packaged ones, and for `SHARED` and `MARKS` the shared data.
 """
 
 from __future__ import annotations
 
 import gzip
-import io
+import os
 import struct
-import zlib
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import pydicom
 from pydicom import uid
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 
 from tests.corpus import packaged
+from tests.marks import rtstruct
 
-Maker = Callable[[Path], None]
-BOMB = 3 << 30  # bytes that inflate from a few
+Maker = Callable[[Path], object]
+Case = tuple[str, Maker]
+CINE = "examples_ybr_color.dcm"
+SHARED_DATA = Path(__file__).resolve().parents[1] / "../shared/data"
 
 
 def slices(folder: Path, change: Callable[[Any, int], None], count: int = 6) -> None:
     """A series of real CT slices (CT_small), 5 mm apart, each changed by `change(dataset, number)`."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         ds: Any = pydicom.dcmread(packaged("CT_small.dcm"))
         ds.SeriesInstanceUID = ds.SeriesInstanceUID + f".{sum(folder.name.encode())}"
@@ -82,27 +82,10 @@ def _other_on_top(ds: Any) -> None:
 
 def _swollen_j2k(ds: Any) -> None:
     """The codestream says 65,535 x 65,535."""
-    frame = bytearray(next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1)))
+    frame = bytearray(next(generate_frames(ds.PixelData, number_of_frames=1)))
     at = frame.find(b"\xff\x4f\xff\x51") + 8
     frame[at : at + 8] = struct.pack(">II", 65535, 65535)
     ds.PixelData = encapsulate([bytes(frame)])
-
-
-def _bombed(path: Path) -> None:
-    """A deflated data set of zeros without end."""
-    ds: Any = pydicom.dcmread(packaged("image_dfl.dcm"))
-    meta = io.BytesIO()
-    pydicom.dcmwrite(meta, ds)
-    start = 144 + ds.file_meta.FileMetaInformationGroupLength
-    put(path, meta.getvalue()[:start] + _zeros(-15))
-
-
-def _zeros(wbits: int) -> bytes:
-    """`BOMB` zeros as deflate data: one flushed block, repeated."""
-    press = zlib.compressobj(9, zlib.DEFLATED, wbits)
-    head = press.compress(bytes(16)) + press.flush(zlib.Z_FULL_FLUSH)
-    block = press.compress(bytes(1 << 24)) + press.flush(zlib.Z_FULL_FLUSH)
-    return head + block * (BOMB >> 24) + press.flush()
 
 
 def _without(*keywords: str) -> Callable[[Any], None]:
@@ -114,24 +97,41 @@ def _without(*keywords: str) -> Callable[[Any], None]:
     return strip
 
 
-DICOM: dict[str, tuple[str, Maker]] = {
+DICOM: dict[str, Case] = {
     "empty.dcm": ("not_dicom", lambda p: put(p, b"")),
     "text.dcm": ("not_dicom", lambda p: put(p, b"this is a report, not an image\n" * 40)),
     "zipped.dcm.gz": ("compressed_file", lambda p: put(p, gzip.compress(packaged("CT_small.dcm").read_bytes()))),
     "headless.dcm": ("no_file_meta", lambda p: put(p, packaged("CT_small.dcm").read_bytes()[132:])),
-    "cut_in_header.dcm": ("truncated_dicom", lambda p: cut(p, packaged("CT_small.dcm").read_bytes(), 0.06)),
     "cut_in_pixels.dcm": ("truncated_pixels", lambda p: cut(p, packaged("MR_small.dcm").read_bytes(), 0.7)),
-    "cut_in_jpeg.dcm": ("bad_pixels", lambda p: cut(p, packaged("JPEG2000.dcm").read_bytes(), 0.5)),
+    "cut_in_j2k.dcm": ("truncated_dicom", lambda p: cut(p, _read("MR_small_jp2klossless.dcm"), 0.9)),
+    "cut_in_rle.dcm": ("truncated_dicom", lambda p: cut(p, _read("MR_small_RLE.dcm"), 0.9)),
+    "cut_in_ls.dcm": ("truncated_dicom", lambda p: cut(p, _read("MR_small_jpeg_ls_lossless.dcm"), 0.9)),
+    "jpeg_holes.dcm": ("bad_pixels", lambda p: one(p, "JPEG-lossy.dcm", _holed)),
+    "rle_holes.dcm": ("bad_pixels", lambda p: one(p, "MR_small_RLE.dcm", _holed)),
+    "other_syntax.dcm": ("bad_pixels", lambda p: one(p, "MR_small.dcm", _as_j2k)),
+    "no_height.dcm": ("truncated_dicom", lambda p: one(p, "CT_small.dcm", _set("Rows", 0))),
+    "samples.dcm": ("bad_header", lambda p: one(p, "CT_small.dcm", _set("SamplesPerPixel", 2))),
+    "photometric.dcm": (
+        "bad_header",
+        lambda p: one(p, "CT_small.dcm", _set("PhotometricInterpretation", "HSV")),
+    ),
+    "slope_words.dcm": ("bad_header", lambda p: put(p, _slope_words())),
+    "window_nan.dcm": ("bad_header", lambda p: one(p, "CT_small.dcm", _window_nan)),
+    "link.dcm": ("not_a_regular_file", lambda p: p.symlink_to("rows_lie_up.dcm")),
+    "pipe.dcm": ("not_a_regular_file", os.mkfifo),
+    "plan.dcm": ("no_pixels", lambda p: put(p, _read("rtplan.dcm"))),
+    "dose.dcm": ("derived_object", lambda p: put(p, _read("rtdose.dcm"))),
+    "ecg.dcm": ("no_pixels", lambda p: put(p, _read("waveform_ecg.dcm"))),
+    "structures.dcm": ("dangling_reference", lambda p: rtstruct(p, {"lung": [np.eye(3)]})),
     "no_syntax.dcm": ("no_transfer_syntax", lambda p: _no_syntax(p)),
-    "no_rows.dcm": ("no_pixels", lambda p: one(p, "CT_small.dcm", _without("Rows"))),
+    "no_rows.dcm": ("truncated_dicom", lambda p: one(p, "CT_small.dcm", _without("Rows"))),
     "rows_lie_up.dcm": ("truncated_pixels", lambda p: one(p, "CT_small.dcm", _set("Rows", 4096))),
     "frames_lie.dcm": ("too_large", lambda p: one(p, "CT_small.dcm", _frames_lie)),
     "no_pixel_data.dcm": ("no_pixel_data", lambda p: one(p, "CT_small.dcm", _without("PixelData"))),
     "bits.dcm": ("bad_pixels", lambda p: one(p, "CT_small.dcm", _set("BitsAllocated", 13))),
     "slope_zero.dcm": ("bad_header", lambda p: one(p, "CT_small.dcm", _set("RescaleSlope", 0))),
-    "j2k_swollen.dcm": ("codestream_mismatch", lambda p: one(p, "693_J2KR.dcm", _swollen_j2k)),
-    "bomb.dcm": ("too_large", _bombed),
-    "palette.dcm": ("bad_palette", lambda p: one(p, "OBXXXX1A.dcm", _short_palette)),
+    "j2k_swollen.dcm": ("codestream_mismatch", lambda p: one(p, "MR_small_jp2klossless.dcm", _swollen_j2k)),
+    "palette.dcm": ("bad_palette", lambda p: one(p, "examples_palette.dcm", _short_palette)),
     "mpeg.dcm": ("no_decoder", lambda p: one(p, "JPEG2000.dcm", _unknown_syntax)),
     "gap/0.dcm": ("missing_slices", lambda p: slices(p.parent, _at(2, _moved(200.0)), count=6)),
     "twice/0.dcm": ("duplicate_positions", lambda p: slices(p.parent, _at(3, _other_on_top))),
@@ -139,8 +139,59 @@ DICOM: dict[str, tuple[str, Maker]] = {
     "spacing/0.dcm": ("mixed_spacing", lambda p: slices(p.parent, _at(1, _set("PixelSpacing", [0.5, 0.5])))),
     "skewed/0.dcm": ("bad_orientation", lambda p: slices(p.parent, lambda d, _: _skew(d))),
     "kinds/0.dcm": ("mixed_units", lambda p: slices(p.parent, _at(2, _set("RescaleType", "US")))),
+    "cine_cut.dcm": ("truncated_dicom", lambda p: cut(p, _read(CINE), 0.5)),
+    "cine_more.dcm": ("truncated_pixels", lambda p: one(p, CINE, _set("NumberOfFrames", 60))),
+    "cine_hole.dcm": ("no_decoder", lambda p: one(p, CINE, _holed)),
+    "cine_backward.dcm": ("bad_header", lambda p: one(p, CINE, _set("FrameTime", -33.3))),
+    "cine_huge.dcm": ("too_large", lambda p: one(p, CINE, _wide)),
+    "tilted/0.dcm": ("gantry_tilt", lambda p: slices(p.parent, _leaning)),
+    "flat/0.dcm": ("bad_header", lambda p: slices(p.parent, lambda d, _: setattr(d, "PixelSpacing", [0, 0]))),
+    "grey/0.dcm": (
+        "mixed_photometric",
+        lambda p: slices(p.parent, _at(1, _set("PhotometricInterpretation", "MONOCHROME1"))),
+    ),
+    "no_slope/0.dcm": ("bad_header", lambda p: slices(p.parent, _at(5, _set("RescaleSlope", 0)))),
+    "tissue/0.dcm": ("bad_header", lambda p: slices(p.parent, _at(5, _set("BitsAllocated", 13)))),
     "slice_cut/0.dcm": ("truncated_pixels", lambda p: _cut_slice(p.parent)),
 }
+
+
+def _read(name: str) -> bytes:
+    return packaged(name).read_bytes()
+
+
+def _holed(ds: Any) -> None:
+    """An encoded frame of noise in the place of the first."""
+    frames = list(generate_frames(ds.PixelData, number_of_frames=int(ds.get("NumberOfFrames") or 1)))
+    frames[0] = frames[0][:20] + np.random.default_rng(5).bytes(len(frames[0]) - 20)
+    ds.PixelData = encapsulate(frames)
+
+
+def _as_j2k(ds: Any) -> None:
+    """Native pixels under the name of another transfer syntax."""
+    ds.file_meta.TransferSyntaxUID = uid.JPEG2000Lossless
+    ds.PixelData = encapsulate([ds.PixelData])
+
+
+def _slope_words() -> bytes:
+    data = _read("CT_small.dcm")
+    at = data.index(b"\x28\x00\x53\x10DS")
+    size = struct.unpack_from("<H", data, at + 6)[0]
+    return data[: at + 8] + b"one"[:size].ljust(size) + data[at + 8 + size :]
+
+
+def _window_nan(ds: Any) -> None:
+    ds.add_new(0x00281050, "LO", "nan")
+    ds.add_new(0x00281051, "LO", "nan")
+
+
+def _wide(ds: Any) -> None:
+    ds.Rows = ds.Columns = 4000
+
+
+def _leaning(ds: Any, number: int) -> None:
+    x, y, z = ds.ImagePositionPatient
+    ds.ImagePositionPatient = [x, float(y) + 20.0 * number, z]
 
 
 def _no_syntax(path: Path) -> None:
@@ -176,122 +227,112 @@ def _cut_slice(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-9000])
 
 
-def _nifti(**changes: tuple[int, bytes]) -> bytes:
-    """nibabel's packaged T1 crop with header bytes changed: name=(offset, bytes)."""
-    data = bytearray(_anatomical().read_bytes())
-    for offset, value in changes.values():
-        data[offset : offset + len(value)] = value
-    return bytes(data)
+DCMQI = "dicom-seg-dcmqi/segmentations/24x38x3"
+ENHANCED = "dicom-dicom2nifti/philips_enhanced/anatomical/001/IM-0001-0170-0001.dcm"
+MOSAIC = "dicom-dcm_qa_nih/In/20180918Si/mr_0003/epi_pe_ap-00001.dcm"
+NUCLEAR = "dicom-cine-dcm4che/NM-MONO2-16-13x-heart"
 
 
-def _anatomical() -> Path:
-    spec = find_spec("nibabel")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "tests" / "data" / "anatomical.nii"
+def _series_of(folder: Path) -> str:
+    return f"1.2.826.{sum(folder.name.encode())}"
 
 
-def _nrrd(sizes: str) -> bytes:
-    return f"NRRD0004\ntype: short\ndimension: 3\nsizes: {sizes}\nencoding: raw\nendian: little\n\n".encode()
+def _series(folder: Path) -> None:
+    """The three CT slices of 24 x 38 that dcmqi's segmentation was drawn on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in (1, 2, 3):
+        _shared(
+            folder / f"{number}.dcm", f"{DCMQI}/image/IMG000{number}.dcm", _set("SeriesInstanceUID", _series_of(folder))
+        )
 
 
-SFORM = (252, struct.pack("<hh", 0, 1))
-NAN = struct.pack("<4f", *[float("nan")] * 4)
-VOLUMES: dict[str, tuple[str, Maker]] = {
-    "cut.nii.gz": ("corrupt_compression", lambda p: cut(p, gzip.compress(_nifti()), 0.5)),
-    "checksum.nii.gz": ("corrupt_compression", lambda p: put(p, gzip.compress(_nifti())[:-8] + bytes(8))),
-    "bomb.nii.gz": ("too_large", lambda p: put(p, gzip.compress(_nifti()[:352]) + _zeros(31))),
-    "short.nii": ("truncated_volume", lambda p: cut(p, _nifti(), 0.6)),
-    "magic.nii": ("bad_volume", lambda p: put(p, _nifti(magic=(344, b"nope")))),
-    "dims_up.nii": ("truncated_volume", lambda p: put(p, _nifti(dim=(42, struct.pack("<h", 3000))))),
-    "dims_huge.nii": ("too_large", lambda p: put(p, _nifti(dim=(40, struct.pack("<5h", 4, 32767, 32767, 32767, 9))))),
-    "dims_negative.nii": ("bad_volume", lambda p: put(p, _nifti(dim=(42, struct.pack("<h", -3))))),
-    "affine_nan.nii": ("bad_affine", lambda p: put(p, _nifti(form=SFORM, row=(280, NAN)))),
-    "affine_flat.nii": ("bad_affine", lambda p: put(p, _nifti(form=SFORM, row=(280, bytes(48))))),
-    "offset.nii": ("truncated_volume", lambda p: put(p, _nifti(vox_offset=(108, struct.pack("<f", 1e6))))),
-    "datatype.nii": ("unsupported_volume", lambda p: put(p, _nifti(datatype=(70, struct.pack("<hh", 32, 64))))),
-    "etc.mhd": (
-        "bad_volume",
-        lambda p: put(p, b"ObjectType = Image\nNDims = 3\nDimSize = 9 9 9\nElementType = MET_SHORT\n"
-                      b"ElementSpacing = 1 1 1\nElementDataFile = ../../etc/passwd\n"),
+def _shared(path: Path, name: str, change: Callable[[Any], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds: Any = pydicom.dcmread(SHARED_DATA / name)
+    change(ds)
+    ds.save_as(path)
+
+
+def _frame(number: int, change: Callable[[Any], None]) -> Callable[[Any], None]:
+    return lambda ds: change(ds.PerFrameFunctionalGroupsSequence[number])
+
+
+def _unplaced(ds: Any) -> None:
+    for group in ds.PerFrameFunctionalGroupsSequence:
+        del group.PlaneOrientationSequence
+
+
+def _no_csa(ds: Any) -> None:
+    for tag in (0x00291010, 0x00291020, 0x0019100A):
+        if tag in ds:
+            del ds[tag]
+
+
+def _cut_csa(ds: Any) -> None:
+    ds[0x00291010].value = ds[0x00291010].value[:400]
+    del ds[0x00291020]
+
+
+SHARED: dict[str, Case] = {
+    "enhanced_cut.dcm": ("truncated_pixels", lambda p: cut(p, (SHARED_DATA / ENHANCED).read_bytes(), 0.8)),
+    "enhanced_frames.dcm": ("frame_count_mismatch", lambda p: _shared(p, ENHANCED, _set("NumberOfFrames", 16))),
+    "enhanced_place.dcm": (
+        "no_position",
+        lambda p: _shared(p, ENHANCED, _frame(3, lambda g: g.pop("PlanePositionSequence"))),
     ),
-    "sizes.nrrd": (
-        "too_large",
-        lambda p: put(p, _nrrd("99999 99999 99999")),
-    ),
-    "fields.nrrd": ("bad_volume", lambda p: put(p, _nrrd("4 4"))),
-    "blank.nii": ("blank", lambda p: put(p, _nifti()[:352] + bytes(len(_nifti()) - 352))),
-}  # fmt: skip
-
-
-def _png(shape: tuple[int, ...], seed: int = 0) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
-    stream = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def _giant_png() -> bytes:
-    """A header of 200,000 x 200,000 pixels with a right checksum."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", 200_000, 200_000, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + _png((40, 40))[33:]
-    )
-
-
-def _pages() -> bytes:
-    stream = io.BytesIO()
-    pages = [PIL.Image.fromarray(np.full((64, 64), n * 40, np.uint8)) for n in range(4)]
-    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
-    return stream.getvalue()
-
-
-PICTURES: dict[str, tuple[str, Maker]] = {
-    "empty.png": ("corrupt_image", lambda p: put(p, b"")),
-    "cut.png": ("corrupt_image", lambda p: cut(p, _png((200, 200)), 0.5)),
-    "giant.png": ("too_large", lambda p: put(p, _giant_png())),
-    "html.jpg": ("corrupt_image", lambda p: put(p, b"<html>not found</html>" * 20)),
-    "pages.tif": ("multi_page", lambda p: put(p, _pages())),
-    "tiny.png": ("too_small", lambda p: put(p, _png((8, 200)))),
-    "black.png": ("blank", lambda p: put(p, _flat())),
+    "enhanced_turned.dcm": ("no_orientation", lambda p: _shared(p, ENHANCED, _unplaced)),
+    "mosaic_csa.dcm": ("mosaic_count", lambda p: _shared(p, MOSAIC, _no_csa)),
+    "mosaic_cut_csa.dcm": ("bad_csa", lambda p: _shared(p, MOSAIC, _cut_csa)),
+    "mosaic_cut.dcm": ("truncated_pixels", lambda p: cut(p, (SHARED_DATA / MOSAIC).read_bytes(), 0.9)),
+    "nuclear_cut.dcm": ("truncated_pixels", lambda p: cut(p, (SHARED_DATA / NUCLEAR).read_bytes(), 0.9)),
 }
 
 
-def _flat() -> bytes:
-    stream = io.BytesIO()
-    PIL.Image.new("L", (100, 100)).save(stream, "PNG")
-    return stream.getvalue()
+def _marked(folder: Path, name: str, change: Callable[[Any], None]) -> None:
+    """The series with its segmentation, changed."""
+
+    def marked(ds: Any) -> None:
+        ds.ReferencedSeriesSequence[0].SeriesInstanceUID = _series_of(folder)
+        change(ds)
+
+    _series(folder)
+    _shared(folder / name, f"{DCMQI}/seg/label.seg", marked)
 
 
-def _clip() -> bytes:
-    """A real ultrasound cine of pydicom's, as MP4."""
-    import tempfile
-
-    from curate.dicom import read_cine
-    from curate.video import encode_frames
-
-    cine = read_cine(packaged("examples_ybr_color.dcm"))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        encode_frames(cine.frames[:12], tuple(n / 12 for n in range(12)), path)
-        return path.read_bytes()
+def _drawn(folder: Path) -> None:
+    """The series with a structure whose last point lacks a number."""
+    _series(folder)
+    ds: Any = pydicom.dcmread(folder / "1.dcm")
+    points = np.array([(0, 0, 0), (9, 0, 0), (0, 9, 0)], float) + np.array(ds.ImagePositionPatient, float)
+    path = rtstruct(folder / "rt.dcm", {"lung": [points]}, ds.SeriesInstanceUID, ds.FrameOfReferenceUID)
+    marks: Any = pydicom.dcmread(path)
+    contour = marks.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourData = list(contour.ContourData)[:-1]
+    marks.save_as(path)
 
 
-CLIPS: dict[str, tuple[str, Maker]] = {
-    "empty.mp4": ("video_format", lambda p: put(p, b"")),
-    "playlist.mp4": ("video_format", lambda p: put(p, b"#EXTM3U\n#EXTINF:1\nfile:///etc/passwd\n")),
-    "cut.mp4": ("corrupt_video", lambda p: cut(p, _clip(), 0.6)),
-    "no_index.mp4": ("corrupt_video", lambda p: put(p, _clip().replace(b"moov", b"free"))),
-    "giant.gif": ("too_large", lambda p: put(p, b"GIF89a\xff\xff\xff\xff\x80\x00\x00" + bytes(900))),
-    "sound.mp4": ("no_video_stream", lambda p: put(p, _clip().replace(b"vide", b"soun"))),
+MARKS: dict[str, Case] = {  # the series is sound and stays; its story says why it has no such mask
+    "seg_cut/1.dcm": (
+        "truncated_pixels",
+        lambda p: _marked(p.parent, "seg.dcm", lambda d: setattr(d, "PixelData", d.PixelData[:100])),
+    ),
+    "seg_frames/1.dcm": ("bad_header", lambda p: _marked(p.parent, "seg.dcm", _set("NumberOfFrames", 900))),
+    "seg_rows/1.dcm": ("truncated_pixels", lambda p: _marked(p.parent, "seg.dcm", _set("Rows", 30000))),
+    "rt_short/1.dcm": ("bad_contour", lambda p: _drawn(p.parent)),
 }
 
 
-def write_all(root: Path) -> dict[tuple[str, str], str]:
-    """All bad files below ROOT/SOURCE; {(source, first file): reason}."""
-    expected = {}
-    for source, cases in (("dicom", DICOM), ("volumes", VOLUMES), ("pictures", PICTURES), ("clips", CLIPS)):
+def write_dicom(root: Path) -> dict[tuple[str, str], str]:
+    """The bad files of DICOM below ROOT/SOURCE; {(source, first file of the record): reason}."""
+    there = SHARED_DATA.is_dir()
+    return write_tables(root, {"dicom": DICOM} | ({"shared": SHARED, "marks": MARKS} if there else {}))
+
+
+def write_tables(root: Path, tables: Mapping[str, Mapping[str, Case]]) -> dict[tuple[str, str], str]:
+    reasons: dict[tuple[str, str], str] = {}
+    for source, cases in tables.items():
         for name, (reason, make) in cases.items():
+            (root / source / name).parent.mkdir(parents=True, exist_ok=True)
             make(root / source / name)
-            expected[source, name] = reason
-    return expected
+            reasons[source, name] = reason
+    return reasons

@@ -19,7 +19,8 @@ HEAD = """# Reasons
 
 Why a record is not kept: the column `reason` of the ledger. `failed` is a fault in the data or on the way, `dropped` a
 sound thing that is not wanted. The ledger's columns `found` and `remedy` say what was met and what to do; remedies that
-stand in the code as plain text are repeated here. `curate query OUT failures` and `curate query OUT dropped` count them in an output.
+stand in the code as plain text are repeated here. `curate query OUT failures` and `curate query OUT dropped` count them
+in an output.
 
 | reason | ends as | raised in | remedy |
 |---|---|---|---|

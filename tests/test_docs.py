@@ -53,3 +53,10 @@ def test_a_shipped_recipe_renders_to_its_golden_file(name: str) -> None:
     from tests.golden import GOLDEN, rendered
 
     assert rendered(load(name)[0]) == (GOLDEN / f"{name}.json").read_text()
+
+
+def test_the_page_of_reasons_tells_every_reason_in_the_code() -> None:
+    """`python -m tests.reasons` writes it anew after a change that is meant."""
+    from tests.reasons import PAGE, page
+
+    assert PAGE.read_text() == page()

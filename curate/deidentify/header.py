@@ -1,19 +1,24 @@
 """The de-identification of a DICOM header: one rule per element removes, empties, replaces, maps, moves or keeps it.
 
-The rules are data (`tables/ps3_15.py`): PS3.15 Table E.1-1 and what lies beyond it. One walk applies them at any depth,
-and an element without a rule is removed, so what the dictionary does not know cannot pass. `curate.deidentify` says
-what is covered and what is not.
+The rules are data (`tables/ps3_15.py`): PS3.15 Table E.1-1 and what lies beyond it, as `ProfileOptions` choose. One
+walk applies them at any depth, and an element without a rule is removed, so what the dictionary does not know cannot
+pass. `curate.deidentify` says what is covered and what is not.
 
 Dates. DA and DT are moved by the patient's whole-day shift, so intervals hold to the second; TM is left as it is, for a
 shift of whole days does not change it. Attributes that the table removes outright (X) are removed, the birth date is
 emptied. A DA that is no date, a DT without a day and a year before 1800 (00010101 is a dummy) is emptied; a UTC offset
 is cut off, so wall-clock intervals hold. Ages are removed, or capped at 90 years where characteristics are retained.
+
+Options. Report trees are cleaned item by item: what Table E.3.4-1 says is done, other texts are replaced by REMOVED
+or, with clean descriptors, by their allow-listed words; a subject's age is removed. Graphics keep their shapes, never
+their text; overlay bits and curves are always removed, for text may be drawn in them. Private elements are kept where
+the creator, group and element are listed and the value is a number or a code.
 """
 
 from __future__ import annotations
 
 import datetime
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,34 +29,52 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
-from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID_dictionary  # type: ignore[attr-defined]
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deidentify.tables.ps3_15 import EDITION, Rule, plan
+from curate.deidentify.profile import ProfileOptions, state_method
+from curate.deidentify.tables.ps3_15 import (
+    DEFAULT,
+    EDITION,
+    SCHEMES,
+    TEXT_VALUE,
+    ContentRule,
+    Rule,
+    content_rules,
+    descriptor_words,
+    plan,
+    safe_private,
+)
+from curate.deidentify.text import clean_words
+from curate.deidentify.values import (
+    BLANKS,
+    age_years,
+    capped_age,
+    items_of,
+    moved,
+    plain_text,
+    private_value_fits,
+    value_fits,
+    values_of,
+    vr_fits,
+)
 from curate.guard import typed
 from curate.keyring import Keyring
 from manifests.errors import RecordError
 
+__all__ = ["Cleaned", "age_years", "capped_age", "clean_dataset", "items_of", "values_of"]
+
 MAX_DEPTH = 32  # of sequences in sequences; real objects stay below 10
-MAX_AGE = 90  # HIPAA 164.514(b)(2)(i)(C): 90 stands for all ages over 89
-MIN_YEAR = 1800  # nobody was imaged before; other tools write such dates as dummies
 DUMMY_TEXT = "REMOVED"
-_BLANKS = " \t\r\n\0"
-
-_CODE = re.compile(r"[A-Za-z0-9 _.+/\\-]*\Z")
-_NUMBERS = re.compile(r"[0-9+.eE \\-]*\Z")
-_DATE = re.compile(r"(\d{4})([.]?)(\d\d)\2(\d\d)\Z")  # 1997.04.24 is ACR-NEMA's form
-_DATETIME = re.compile(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?)(?:[+-]\d{4})?\Z")
-_TIME = re.compile(r"\d{2}(?::?\d{2}){0,2}(?:\.\d{1,6})?(?: *- *\d{2}(?::?\d{2}){0,2}(?:\.\d{1,6})?)?\Z")
-_AGE = re.compile(r"(\d{1,3})([DWMY])\Z")
-
-_TEXT_VRS = frozenset(
-    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
-)
-_METHOD_CODES = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-)
-_CHARACTERISTICS_CODE = ("113108", "Retain Patient Characteristics Option")
+_DUMMIES = {
+    "AS": "000Y",
+    "UR": "urn:removed",
+    "DA": "19000101",
+    "TM": "000000",
+    "DT": "19000101000000",
+}
+_ASCII = frozenset({"AE", "AS", "CS", "DA", "DT", "IS", "LO", "PN", "SH", "TM", "UI"})  # short, and of text
+_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_NAMES = (0x00080090, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00100010, 0x00101001, 0x00101005, 0x00101060)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,9 @@ class _Walk:
     keyring: Keyring
     patient: str
     patient_id: str
+    names: frozenset[str]
     shift: datetime.timedelta
+    options: ProfileOptions
     rules: Mapping[int, Rule]
     actions: dict[str, int] = field(default_factory=dict)
 
@@ -77,42 +102,74 @@ class _Walk:
         self.actions[action] = self.actions.get(action, 0) + 1
 
 
-def clean_dataset(ds: Dataset, keyring: Keyring, patient_pseudonym: str, characteristics: bool = False) -> Cleaned:
+def clean_dataset(ds: Dataset, keyring: Keyring, patient_pseudonym: str, options: ProfileOptions = DEFAULT) -> Cleaned:
     """A new dataset without what the Basic Profile removes; the input keeps all its values.
 
     `patient_pseudonym` becomes PatientID and decides the date shift, so give the same for all files of a patient.
-    `characteristics` keeps age (capped), sex, size and weight: Retain Patient Characteristics Option. Elements that are
-    kept are not decoded, and PixelData is shared, not copied. Standard: PS3.15 Annex E.
+    `options` keep more, and are recorded in the header. Elements that are kept are not decoded, and PixelData is
+    shared, not copied; what stands in it behind the last frame of uncompressed pixels is cut off. Standard: PS3.15
+    Annex E.
 
     Raises RecordError: `nesting_too_deep`, `unknown_transfer_syntax`, `bad_header` (a sequence that cannot be parsed).
     """
-    shift = datetime.timedelta(days=keyring.shift_days(patient_pseudonym))
+    days = keyring.shift_days(patient_pseudonym) if options.dates == "shift" else 0
     with typed("bad_header", "repair the file with a DICOM toolkit or leave it out"):
-        walk = _Walk(keyring, patient_pseudonym, _plain(ds, 0x00100020), shift, plan(characteristics))
+        walk = _Walk(
+            keyring=keyring,
+            patient=patient_pseudonym,
+            patient_id=plain_text(ds, 0x00100020),
+            names=_name_parts(ds) if options.clean_descriptors else frozenset(),
+            shift=datetime.timedelta(days=days),
+            options=options,
+            rules=plan(options),
+        )
         out = _clean_level(ds, walk, depth=0)
-        _state_method(out, characteristics)
+        state_method(out, options, EDITION)
         out.file_meta = _clean_meta(ds, out, keyring)
         out.preamble = b"\0" * 128
+        _cut_behind_pixels(out, walk)
     return Cleaned(out, dict(sorted(walk.actions.items())))
+
+
+def _name_parts(ds: Dataset) -> frozenset[str]:
+    """The words of the names that stand at the top of a header, as they are written (no character set is believed)."""
+    whole = " ".join(plain_text(ds, tag) for tag in _NAMES)
+    return frozenset(part.lower() for part in whole.translate(str.maketrans("^=\\,.", "     ")).split())
 
 
 def _clean_level(ds: Dataset, walk: _Walk, depth: int) -> Dataset:
     if depth > MAX_DEPTH:
         raise RecordError("nesting_too_deep", f"sequences in sequences beyond {MAX_DEPTH}", "flatten or leave it out")
-    out = Dataset()
+    raw: dict[BaseTag, DataElement | RawDataElement] = {}  # taken over without a look into them
+    made: list[DataElement] = []
+    private = []
+    rules = walk.rules
+    for tag in ds.keys():  # noqa: SIM118 - iterating the dataset itself would decode every element
+        rule = rules.get(tag)
+        if rule is None:
+            private.append(tag) if tag >> 16 & 1 and walk.options.safe_private else walk.count(_why_no_rule(tag))
+        elif rule.action == "X" or (depth and tag in _PIXELS):  # pixels below the top are icons of some kind
+            walk.count("removed")
+        else:
+            element = _clean_element(ds, tag, rule, walk, depth)
+            if isinstance(element, RawDataElement):
+                raw[tag] = element
+            elif element is not None:
+                made.append(element)
+    out = _level_like(ds, raw, made)
+    for tag in private:
+        if not _keep_private(ds, tag, out, walk, depth):
+            walk.count("private")
+    return out
+
+
+def _level_like(ds: Dataset, raw: dict[BaseTag, DataElement | RawDataElement], made: list[DataElement]) -> Dataset:
+    out = Dataset(raw)
     implicit, little = ds.original_encoding
     if implicit is not None and little is not None:
         out.set_original_encoding(implicit, little, ds.original_character_set)
-    for tag in ds.keys():  # noqa: SIM118 - iterating the dataset itself would decode every element
-        rule = walk.rules.get(tag)
-        if rule is None:
-            walk.count(_why_no_rule(tag))
-        elif rule.action == "X":
-            walk.count("removed")
-        else:
-            made = _clean_element(ds, tag, rule, walk, depth)
-            if made is not None:
-                out[tag] = made
+    for element in made:
+        out[element.tag] = element
     return out
 
 
@@ -132,43 +189,108 @@ def _clean_element(
     action, vr = rule
     if action in ("Z", "D"):
         return _emptied_or_dummy(ds, tag, rule, walk)
-    if action == "W":
-        return _clean_sequence(ds, tag, walk, depth)
+    if action in ("W", "SR"):
+        return _clean_sequence(ds, tag, walk, depth, of_content=action == "SR")
     if action in ("U", "ID", "DA", "DT", "TM", "AS"):
         return _mapped(ds, tag, rule, walk)
+    if action == "T" or (action == "M" and plain_text(ds, 0x00080102) not in SCHEMES):
+        return _cleaned_text(ds, tag, vr, walk)
     element = _resolved(ds, tag)
-    if element is None or not _vr_fits(element.VR, vr) or not _value_fits(element, action):
+    if element is None or not vr_fits(element.VR, vr) or not value_fits(element.value, action):
         walk.count("unfit_value")
         return None
     walk.count("kept")
     return element if isinstance(element, RawDataElement) else _copied(element)
 
 
-def _emptied_or_dummy(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement:
+def _emptied_or_dummy(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement | RawDataElement:
     """Z: no value. D: a dummy of the VR, unless the value was empty already."""
     action, vr = rule
     empty = action == "Z" or not ds.get_item(tag).value
     walk.count("emptied" if empty else "dummy")
     if vr == "SQ":
         return _made(tag, vr, DicomSequence([] if empty else [Dataset()]))
-    dummy = b"\0\0" if vr == "OB" else "000Y" if vr == "AS" else "urn:removed" if vr == "UR" else DUMMY_TEXT
-    return _made(tag, vr, "" if empty else dummy)
+    if vr == "OB" and not empty:
+        return _made(tag, vr, b"\0\0")
+    return _ascii(ds, tag, vr, ["" if empty else _DUMMIES.get(vr, DUMMY_TEXT)])
 
 
-def _clean_sequence(ds: Dataset, tag: BaseTag, walk: _Walk, depth: int) -> DataElement | None:
+def _cleaned_text(ds: Dataset, tag: BaseTag, vr: str, walk: _Walk) -> DataElement:
+    """The allow-listed words of every value; REMOVED where none is left."""
+    element = _resolved(ds, tag)
+    value = ds[tag].value if element is not None and element.VR in (vr, None) else ""
+    several = value if isinstance(value, (MultiValue, list, tuple)) else [value]
+    texts = [clean_words(str(v or ""), descriptor_words(), walk.names) or DUMMY_TEXT for v in several]
+    walk.count("text_cleaned")
+    return _made(tag, vr, texts if len(texts) > 1 else texts[0])
+
+
+def _clean_sequence(ds: Dataset, tag: BaseTag, walk: _Walk, depth: int, of_content: bool = False) -> DataElement | None:
     found = ds.get_item(tag).VR
     element: Any = _resolved(ds, tag) if found == "UN" else ds[tag] if found in ("SQ", None) else None
     if element is None or element.VR != "SQ":
         walk.count("unfit_value")
         return None
     walk.count("kept")
+    if of_content:
+        cleaned = (_clean_content(item, walk, depth + 1) for item in element.value or ())
+        return _made(tag, "SQ", DicomSequence([item for item in cleaned if item is not None]))
     return _made(tag, "SQ", DicomSequence([_clean_level(item, walk, depth + 1) for item in element.value or ()]))
 
 
-def _mapped(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement:
+def _clean_content(item: Dataset, walk: _Walk, depth: int) -> Dataset | None:
+    """A content item (PS3.3 C.17.3) after Table E.3.4-1, None where it goes with all below it."""
+    kind = plain_text(item, 0x0040A040)
+    names = items_of(item, "ConceptNameCodeSequence")
+    concept = (plain_text(names[0], 0x00080102), plain_text(names[0], 0x00080100)) if names else ("", "")
+    rule = content_rules().get((*concept, kind), ContentRule("", {}))
+    kept = _content_option(rule.options, walk.options) and not (kind == "NUM" and rule.code)
+    if rule.code.startswith("X") and not kept:
+        walk.count("content_removed")
+        return None
+    out = _clean_level(item, walk, depth)
+    if rule.code and not kept and TEXT_VALUE in out:
+        out[TEXT_VALUE] = _made(TEXT_VALUE, "UT", DUMMY_TEXT)
+    return out
+
+
+def _content_option(columns: Mapping[str, str], options: ProfileOptions) -> bool:
+    """Does a chosen option let this content item stay? Its values are cleaned as everywhere: texts, dates, UIDs."""
+    return (
+        (options.dates == "shift" and "modified_dates" in columns)
+        or (options.dates == "full" and "full_dates" in columns)
+        or (options.clean_descriptors and "descriptors" in columns)
+        or (options.characteristics and columns.get("characteristics") == "K")
+    )
+
+
+def _keep_private(ds: Dataset, tag: int, out: Dataset, walk: _Walk, depth: int) -> bool:
+    """Put a listed private element, and its creator, into `out`; False where it goes (PS3.15 E.3.10)."""
+    group, block = tag >> 16, tag >> 8 & 0xFF
+    creator_tag = BaseTag(group << 16 | block)
+    creator = plain_text(ds, creator_tag)
+    vr = safe_private().get((group, creator, tag & 0xFF)) if block >= 0x10 else None
+    element = ds.get_item(tag)
+    if vr is None or element.value is None or element.VR not in (vr, "UN", None):
+        return False
+    if vr == "SQ":
+        made: Any = _clean_sequence(ds, BaseTag(tag), walk, depth)
+        if made is None:
+            return False
+    elif not private_value_fits(element.value, vr):
+        return False
+    else:
+        made = element._replace(VR=vr) if isinstance(element, RawDataElement) else _made(tag, vr, element.value)
+    out[creator_tag] = _made(creator_tag, "LO", creator)
+    out[BaseTag(tag)] = made
+    walk.count("private_kept")
+    return True
+
+
+def _mapped(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement | RawDataElement:
     """An element whose values are replaced one by one: UIDs, patient ids, dates, times, ages."""
     action, vr = rule
-    values = _plain(ds, tag).split("\\")
+    values = plain_text(ds, tag).split("\\")
     if action == "ID":
         whole = "\\".join(values)
         made = [walk.patient if whole == walk.patient_id else walk.keyring.pseudonym("patient", whole)]
@@ -180,81 +302,9 @@ def _mapped(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement:
         made = [capped_age(v) for v in values]
         walk.count("age")
     else:
-        made = [_moved(action, v.strip(_BLANKS), walk.shift) for v in values]
-        walk.count("moved")
-    return _made(tag, vr, made if len(made) > 1 else made[0])
-
-
-def _moved(vr: str, value: str, shift: datetime.timedelta) -> str:
-    """One DA, DT or TM value after the shift; "" where it cannot be moved. A DA may be a range, as in queries."""
-    if vr == "TM":
-        return value if _TIME.match(value) else ""
-    if vr == "DA":
-        parts = [_moved_day(part.strip(), shift) for part in value.split("-")] if len(value) > 10 else []
-        return "-".join(parts) if len(parts) == 2 and all(parts) else _moved_day(value, shift)
-    match = _DATETIME.match(value)
-    day = _moved_day(match[1], shift) if match else ""
-    return day + match[2] if match and day else ""
-
-
-def _moved_day(value: str, shift: datetime.timedelta) -> str:
-    match = _DATE.match(value)
-    if not match:
-        return ""
-    try:
-        day = datetime.date(int(match[1]), int(match[3]), int(match[4]))
-        moved = day + shift
-    except (ValueError, OverflowError):
-        return ""
-    if day.year < MIN_YEAR:
-        return ""
-    return f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
-
-
-def capped_age(value: str) -> str:
-    """An AS value (PS3.5: 045Y, 018M, 006W, 010D) with every age over 89 years as 090Y; "" for anything else."""
-    years = age_years(value)
-    if years is None:
-        return ""
-    return f"{MAX_AGE:03d}Y" if years >= MAX_AGE else value.strip(_BLANKS)
-
-
-def age_years(value: str | None) -> int | None:
-    """Whole years of a DICOM age: "045Y" is 45, "018M" is 1, everything over 89 years is 90, junk is None."""
-    match = _AGE.match((value or "").strip(_BLANKS))
-    if not match:
-        return None
-    years = int(match[1]) // {"Y": 1, "M": 12}.get(match[2], 1)
-    if match[2] in "DW":
-        years = int(int(match[1]) * {"D": 1, "W": 7}[match[2]] / 365.25)
-    return min(years, MAX_AGE)
-
-
-def _plain(ds: Dataset, tag: int) -> str:
-    """An element's value as text, without decoding more than ASCII of a raw one; "" where it is absent."""
-    if tag not in ds:
-        return ""
-    value = ds.get_item(tag).value
-    if isinstance(value, bytes):
-        return value.decode("latin-1").strip(_BLANKS)
-    if isinstance(value, (MultiValue, list, tuple)):
-        return "\\".join(str(v) for v in value)
-    return "" if value is None else str(value).strip(_BLANKS)
-
-
-def values_of(ds: Dataset, keyword: str) -> tuple[str, ...]:
-    """The decoded values of an element as stripped text, () where absent or empty. Raises RecordError `bad_header`."""
-    with typed("bad_header", f"repair {keyword} or leave the file out"):
-        value = ds.get(keyword)
-        several = value if isinstance(value, (MultiValue, list, tuple)) else [value]
-        texts = ("" if v is None else str(v).strip(_BLANKS) for v in several)
-        return tuple(t for t in texts if t)
-
-
-def items_of(ds: Dataset, keyword: str) -> tuple[Dataset, ...]:
-    """The items of a sequence, () where it is absent. Raises RecordError `bad_header`."""
-    with typed("bad_header", f"repair {keyword} or leave the file out"):
-        return tuple(ds.get(keyword) or ())
+        made = [moved(action, v.strip(BLANKS), walk.shift) for v in values]
+        walk.count("moved" if walk.shift else "date_kept")
+    return _ascii(ds, tag, vr, made)
 
 
 def _resolved(ds: Dataset, tag: BaseTag) -> DataElement | RawDataElement | None:
@@ -270,27 +320,18 @@ def _resolved(ds: Dataset, tag: BaseTag) -> DataElement | RawDataElement | None:
     return None if element.VR == "UN" else element
 
 
-def _vr_fits(found: str | None, known: str) -> bool:
-    """Is the VR in the file one that the dictionary allows? Two kinds of binary numbers may stand for each other."""
-    if found is None or found in known.split(" or ") or found == known:
-        return True
-    return found not in _TEXT_VRS and found not in ("SQ", "OB", "UN") and not _TEXT_VRS & set(known.split(" or "))
-
-
-def _value_fits(element: DataElement | RawDataElement, action: str) -> bool:
-    """CS must look like codes, DS and IS like numbers: text in them is what somebody put where it does not belong."""
-    if action == "K":
-        return True
-    pattern = _CODE if action == "CS" else _NUMBERS
-    value = element.value
-    if isinstance(value, bytes):
-        return pattern.match(value.decode("latin-1").strip(_BLANKS)) is not None
-    several = value if isinstance(value, (MultiValue, list, tuple)) else [value]
-    return all(v is None or pattern.match(str(v).strip(_BLANKS)) for v in several)
-
-
 def _made(tag: int, vr: str, value: Any) -> DataElement:
     return DataElement(tag, vr, value, validation_mode=pydicom_config.IGNORE)
+
+
+def _ascii(ds: Dataset, tag: BaseTag, vr: str, values: list[str]) -> DataElement | RawDataElement:
+    """An element of ASCII values in the encoding that its data set came in: the writer copies those fastest."""
+    implicit, little = ds.original_encoding
+    if implicit is None or little is None or vr not in _ASCII:
+        return _made(tag, vr, values if len(values) > 1 else values[0])
+    text = "\\".join(values).encode("ascii", "replace")
+    data = text + (b"\0" if vr == "UI" else b" ") * (len(text) & 1)
+    return RawDataElement(tag, None if implicit else vr, len(data), data, 0, implicit, little)
 
 
 def _copied(element: DataElement) -> DataElement:
@@ -307,33 +348,37 @@ def _copied(element: DataElement) -> DataElement:
     )
 
 
-def _state_method(out: Dataset, characteristics: bool) -> None:
-    """PS3.15 E.1.1 and PS3.3 C.7.1.1, C.12.1: that, how and by which coded options identity was removed."""
-    items = []
-    for value, meaning in (*_METHOD_CODES, *([_CHARACTERISTICS_CODE] if characteristics else [])):
-        item = Dataset()
-        item.CodeValue = value
-        item.CodingSchemeDesignator = "DCM"
-        item.CodeMeaning = meaning
-        items.append(item)
-    out.PatientIdentityRemoved = "YES"
-    out.DeidentificationMethod = f"medcurate PS3.15 E.1-1 {EDITION} Basic"
-    out.DeidentificationMethodCodeSequence = DicomSequence(items)
-    out.LongitudinalTemporalInformationModified = "MODIFIED"
+def _cut_behind_pixels(out: Dataset, walk: _Walk) -> None:
+    """Cut what stands in PixelData behind the last frame of uncompressed pixels (PS3.5 8.1.1: nothing but one pad)."""
+    syntax = UID(str(out.file_meta.get("TransferSyntaxUID", "")))
+    element = out.get_item(0x7FE00010) if 0x7FE00010 in out else None
+    if element is None or not isinstance(element.value, bytes) or syntax.is_private or not syntax:
+        return
+    if not syntax.is_transfer_syntax or syntax.is_encapsulated:
+        return
+    counts = (out.get(k) for k in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
+    bits = math.prod(int(n) if isinstance(n, int) else 0 for n in counts) * int(out.get("NumberOfFrames") or 1)
+    if str(out.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+        bits = bits * 2 // 3
+    size = (bits + 7) // 8
+    size += size & 1
+    if 0 < size < len(element.value):
+        out[BaseTag(0x7FE00010)] = _made(0x7FE00010, element.VR or "OW", element.value[:size])
+        walk.count("bytes_behind_pixels")
 
 
 def _clean_meta(ds: Dataset, out: Dataset, keyring: Keyring) -> FileMetaDataset:
     """A new file meta group: the transfer syntax, the mapped UIDs, and who wrote it; nothing else of the old one."""
     old = getattr(ds, "file_meta", None) or Dataset()
     meta = FileMetaDataset()
-    syntax = _plain(old, 0x00020010)
+    syntax = plain_text(old, 0x00020010)
     if syntax and syntax not in UID_dictionary:
         raise RecordError(
             "unknown_transfer_syntax", "one outside the DICOM registry", "convert it to explicit little endian"
         )
-    instance = _plain(ds, 0x00080018) or _plain(old, 0x00020003)
+    instance = plain_text(ds, 0x00080018) or plain_text(old, 0x00020003)
     values = {
-        0x00020002: keyring.uid(_plain(ds, 0x00080016) or _plain(old, 0x00020002)),
+        0x00020002: keyring.uid(plain_text(ds, 0x00080016) or plain_text(old, 0x00020002)),
         0x00020003: keyring.uid(instance),
         0x00020010: syntax,
         0x00020012: PYDICOM_IMPLEMENTATION_UID,

@@ -1,13 +1,14 @@
 """Identifiers of one patient, and free text without them.
 
 `identifiers` lists what a header knows about a person; `scrub_text` replaces that, and what has the shape of an
-identifier, by typed placeholders. `curate.deidentify` says what is not covered.
+identifier, by typed placeholders; `clean_words` keeps a description's allow-listed words alone. `curate.deidentify`
+says what is not covered.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
@@ -65,11 +66,41 @@ _MONTH = (
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?:19|20)\d\d"
+_CAPITAL = r"[A-Z\u00c0-\u00de][\w'\u2019-]{0,30}"  # a word that begins like a name
+_NAME = rf"{_CAPITAL}(?: {_CAPITAL}){{0,3}}"
+_STREET = (
+    r"(?:Street|St|Lane|Ln|Avenue|Ave|Road|Rd|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Way|Terrace|Crescent|Square)\b\.?"
+)
 # In this order: what contains another shape comes first. No pattern has nested repeats, so all run in linear time.
 _SHAPES = (
     ("[EMAIL]", re.compile(r"[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
     ("[URL]", re.compile(r"\b(?:(?:https?|ftp)://|www\.)[^\s<>\"'，。；）]{1,2000}", re.IGNORECASE)),
     ("[UID]", re.compile(r"(?<![\d.])[0-2](?:\.\d{1,39}){4,30}(?![\d.]*\d)")),
+    (
+        r"\1[PHONE]",
+        re.compile(r"(\b(?i:phone|tel|telephone|call|pager|fax|mobile|cell)\b[ .:#]{0,3})\+?\d[\d ().-]{5,20}\d"),
+    ),
+    (
+        r"\1[NUMBER]",
+        re.compile(
+            r"(\b(?i:mrn|acc#|(?:medical record|accession|patient|case|chart) (?:number|no\b|id\b|#)|accession)"
+            r"[ .:#]{0,3})"
+            r"(?:[A-Z]{1,3}-?)?\d[\dA-Z-]{2,20}"
+        ),
+    ),
+    ("[NUMBER]", re.compile(r"(?<![\d-])\d{3}-\d\d-\d{4}(?![\d-])")),
+    ("[ADDRESS]", re.compile(rf"(?<![\w.])\d{{1,5}}[A-Za-z]? (?:[A-Z0-9][\w.'\u2019-]{{0,30}} ){{1,3}}{_STREET}")),
+    ("[NAME]", re.compile(rf"\b(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Frau)\.? ){{1,2}}{_NAME}")),
+    (
+        r"\1[NAME]",
+        re.compile(
+            r"(\b(?:(?i:patient(?: name)?|name|physician|radiologist|surgeon) ?:"
+            rf"|(?i:signed|dictated|reported|reviewed) by:?) ){_NAME}"
+        ),
+    ),
+    (r"\1[AGE]", re.compile(r"(\b[Aa]ged? )(?:9\d|1[0-2]\d)\b(?!\s?(?:%|mg|days|months|weeks))")),
+    ("[AGE]", re.compile(r"\b(?:9\d|1[0-2]\d)(?:[ -]?(?:years?|yrs?)[ -]old\b| ?y/?o\b)")),
+    ("[DATE]", re.compile(r"(?<![\d/])[01]\d/[0-3]\d/\d\d(?![\d/])(?! ?(?:mg|mcg|ml|g|mm|cm|%)\b)")),
     (
         "[DATE]",
         re.compile(
@@ -137,12 +168,15 @@ def _searchable(text: str) -> bool:
 
 
 def scrub_text(text: str, known: Sequence[str] = ()) -> tuple[str, int]:
-    """The text with identifiers replaced by [IDENTIFIER], [EMAIL], [URL], [UID], [DATE], [PHONE], [NUMBER]; how many.
+    """The text with identifiers replaced by placeholders, and how many: [IDENTIFIER], [NAME], [ADDRESS], [EMAIL],
+    [URL], [UID], [DATE], [AGE] (over 89 years), [PHONE], [NUMBER].
 
     `known` (from `identifiers`) is found in any case and not inside longer words; ideographs need no word boundary.
-    Dates are replaced where they name a day (2021-03-05, 5 March 2021, 2021年3月5日), not where they name a year or
-    month; numbers from 7 digits on, so measurements stay. Limits: unknown names, places, relative dates, short numbers,
-    identifiers broken by a line end or a typing error.
+    Dates are replaced where they name a day (2021-03-05, 5 March 2021, 03/05/21, 2021年3月5日), not where they name a
+    year or month; numbers from 7 digits on, or behind a word such as MRN, so measurements stay. Names that the header
+    does not give are found behind a title or a label alone (Dr Ann Smith, signed by Ann Smith). Limits: other names,
+    places, streets without a number, relative dates, short numbers, identifiers broken by a line end or a typing error,
+    other scripts than Latin beyond what is known; a capital word behind a name goes with it.
     """
     count = 0
     pattern = _known_pattern(known)
@@ -166,3 +200,47 @@ def _bounded(form: str) -> str:
     before = r"(?<![A-Za-z0-9])" if re.match(r"[A-Za-z0-9]", form) else ""
     after = r"(?![A-Za-z0-9])" if re.search(r"[A-Za-z0-9]\Z", form) else ""
     return before + re.escape(form) + after
+
+
+# A kept number: at most three digits before the point, or with a unit that measures the image or its making.
+_BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?\Z", re.ASCII)
+_MEASURED = re.compile(
+    r"\d{1,4}(?:\.\d{1,3})?(?:x\d{1,4}(?:\.\d{1,3})?){0,2}(?:mm|cm|ms|kv|kvp|ma|mas|hz|mhz|ml|cc|hu|deg|%)\Z", re.ASCII
+)
+_JOINED = re.compile(r"[-_/+&]")
+_EDGES = " \t\r\n.,;:()[]{}\"'*!?"
+
+
+def clean_words(text: str, words: Collection[str], names: Collection[str] = ()) -> str:
+    """What a description may keep (Clean Descriptors Option, PS3.15 E.3.5): allow-listed words and nothing else.
+
+    A word, or every part of one joined by - _ / + &, must be in `words` (lower case) and no part of one of the
+    patient's `names`. Numbers stay with a unit that measures the image (5mm, 120kV), or bare with at most three digits
+    where both neighbours stayed and are no numbers (CHEST 2 VIEWS), so dates, times, ages, telephone and record
+    numbers fall apart and go. Everything else is dropped, case and order of the rest hold. Limits: a person whose name
+    is an allow-listed word and who is not in `names`; languages other than English leave nothing.
+    """
+    barred = {name.lower() for name in names}
+    found = [token.strip(_EDGES) for token in text.split()]
+    found = [token for token in found if token]
+    kinds = [_kind(token.lower(), words, barred) for token in found]
+    last = len(found) - 1
+    return " ".join(
+        token
+        for at, (token, kind) in enumerate(zip(found, kinds, strict=True))
+        if kind == "word"
+        or (kind == "number" and (at == 0 or kinds[at - 1] == "word") and (at == last or kinds[at + 1] == "word"))
+    )
+
+
+def _kind(token: str, words: Collection[str], barred: Collection[str]) -> str:
+    """word (allow-listed), number (bare), or "" for what goes; `token` is in lower case."""
+    if token in barred:
+        return ""
+    if token in words or _MEASURED.match(token):
+        return "word"
+    if _BARE.match(token):
+        return "number"
+    parts = [part for part in _JOINED.split(token) if part]
+    fine = len(parts) > 1 and all((p in words or _MEASURED.match(p)) and p not in barred for p in parts)
+    return "word" if fine else ""

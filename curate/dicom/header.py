@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -19,9 +18,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 
 from curate.arrays import Window
-from curate.guard import MAX_BYTES, check_file, inflate, read_bytes, typed
+from curate.guard import MAX_BYTES, check_file, typed
 from manifests.errors import RecordError, Reject
 from sources.dicom_frames import holds_volumes
+from sources.dicom_peek import MAX_DEFLATED, refuse_bomb
 
 # pydicom quotes header values in its log messages, and a log must hold no identifier; errors come back typed instead.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -159,23 +159,15 @@ def _read(path: Path, max_bytes: int, stop_before_pixels: bool) -> Dataset:
     check_file(path, max_bytes)
     with typed("bad_header", "fetch the file again or repair it with a DICOM toolkit"):
         try:
-            _check_deflated(path, max_bytes)
-            return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels)
+            refuse_bomb(path, min(max_bytes, MAX_DEFLATED))
+            header = pydicom.dcmread(path, stop_before_pixels=stop_before_pixels)
         except InvalidDicomError as error:
             raise RecordError("not_dicom", "no DICM prefix", "give DICOM part 10 files") from error
         except EOFError as error:
             raise RecordError("truncated_dicom", "the end of the file in a value", "fetch the file again") from error
-
-
-def _check_deflated(path: Path, max_bytes: int) -> None:
-    """pydicom inflates a whole data set without a limit, so it is inflated here first, with one."""
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
-        return
-    if "FileMetaInformationGroupLength" not in meta:
-        raise RecordError("bad_header", "deflated data without a meta group length", "rewrite the file meta group")
-    start = _PREAMBLE_AND_LENGTH + meta.FileMetaInformationGroupLength
-    inflate(read_bytes(path, max_bytes)[start:], max_bytes, wbits=-zlib.MAX_WBITS, only_first=True)
+    if not len(header):  # what pydicom gives of a file that ends inside encapsulated pixels
+        raise RecordError("truncated_dicom", "a file that ends inside its pixels", "fetch the file again")
+    return header
 
 
 def bad_header(keyword: str) -> RecordError:

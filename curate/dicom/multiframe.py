@@ -9,9 +9,7 @@ Preconditions, each refused by its own `RecordError` when it does not hold, with
     too_few_slices      at least 2 places in every volume
     bad_orientation     unit, perpendicular direction cosines
     mixed_spacing       one PixelSpacing in a volume
-    missing_slices      no gap that is a multiple of the others
-    nonuniform_spacing  positions on a straight line in equal steps
-    gantry_tilt         the steps follow the slice normal
+    missing_slices, nonuniform_spacing, gantry_tilt     as `curate.dicom.line` tells them
     mixed_units         one unit in a volume
     too_large, truncated_pixels, no_pixel_data    the pixels that the header promises, within the limit
 
@@ -20,7 +18,7 @@ volume comes from a series of single slices. Every frame is rescaled by its own 
 whose private scale slope is known become the precise values (stored * RS + RI) / (RS * SS) of Chenevert et al. 2014
 (PMC3998685), as dcm2niix makes them; `scaling="standard"` keeps stored * RS + RI.
 
-Standards: DICOM PS3.3 C.7.6.16 and C.7.6.2. Not covered: colour, resampling of any kind (tilt, uneven steps),
+Standards: DICOM PS3.3 C.7.6.16 and C.7.6.2. Not covered: colour, uneven steps,
 real-world value maps (noted), volumes spread over several files.
 """
 
@@ -48,6 +46,7 @@ from curate.dicom.header import (
     text_of,
     window_of,
 )
+from curate.dicom.line import line_of, upright
 from curate.dicom.mosaic import mosaic_of, tiles_of
 from curate.dicom.pixels import MAX_VALUES, decode, modality_values
 from curate.guard import typed
@@ -59,8 +58,6 @@ from sources.dicom_planes import Plane, image_types, is_nm, macro, planes_of
 MIN_PLACES = 2
 COSINE_TOLERANCE = 1e-3  # of direction cosines, which are often written with 4 to 6 digits
 SPACING_TOLERANCE = 1e-4  # mm, of PixelSpacing
-GAP_TOLERANCE = 1e-2  # of the median gap, for each slice's distance from its place on the line
-TILT_TOLERANCE = 2e-3  # tangent of the angle between the steps and the normal: 0.11 degrees
 
 Scaling = Literal["precise", "standard"]
 Floats = NDArray[np.float64]
@@ -91,8 +88,9 @@ def read_volumes(
     """All volumes of one file (or of a data set that holds its pixels), in the order of `volumes_of`.
 
     Voxels (z, y, x) in `narrow`'s dtypes; float32 where the rescale is not whole. The window is the first slice's.
-    Notes: inverted, rescale_per_slice, philips_precise_scaling, real_world_values, spacing_from_thickness. `max_values`
-    bounds all volumes together. Raises RecordError as the module says, and as `read_header` and `decode` do.
+    Notes: gantry_tilt_corrected, positions_rounded (both as `read_series` has them), inverted, rescale_per_slice,
+    philips_precise_scaling, real_world_values, spacing_from_thickness. `max_values` bounds all
+    volumes together. Raises RecordError as the module says, and as `read_header` and `decode` do.
     """
     with opened(source) as instance:
         _require_size(instance.header, frame_count(instance.header), max_values)
@@ -143,10 +141,12 @@ def _volume(
     _require_size(header, len(group.frames), max_values)
     if not planes:
         return _mosaic(instance, max_values)
-    lps = _grid([planes[frame] for frame in group.frames])
+    lps, rounded = _grid([planes[frame] for frame in group.frames])
     transforms = [_transform(header, frame, scaling) for frame in group.frames]
     voxels, units = _voxels(instance, group.frames, transforms)
+    voxels, lps, tilt = _upright(voxels, lps)
     notes = ["inverted"] if is_inverted(header) else []
+    notes += [*tilt, *(["positions_rounded"] if rounded else [])]
     notes += ["rescale_per_slice"] if len(set(transforms)) > 1 else []
     notes += ["philips_precise_scaling"] if transforms[0].scale else []
     notes += ["real_world_values"] if _has_real_world_values(header, group.frames[0]) else []
@@ -207,8 +207,9 @@ def _window(header: Dataset, frame: int, transform: _Transform) -> Window | None
     return window[0] / factor, window[1] / factor
 
 
-def _grid(planes: Sequence[Plane]) -> Floats:
-    """Indices (x, y, z) to LPS+ mm of planes that are sorted along their normal, PS3.3 equation C.7.6.2.1-1."""
+def _grid(planes: Sequence[Plane]) -> tuple[Floats, bool]:
+    """Indices (x, y, z) to LPS+ mm of planes that are sorted along their normal, PS3.3 equation C.7.6.2.1-1; whether
+    positions are rounded."""
     if len(planes) < MIN_PLACES:
         raise RecordError("too_few_slices", f"{len(planes)} slices", f"a volume needs {MIN_PLACES}")
     spacings = np.array([plane.spacing for plane in planes])
@@ -224,30 +225,17 @@ def _grid(planes: Sequence[Plane]) -> Floats:
     positions = np.array([plane.position for plane in planes])
     lps = np.eye(4)
     lps[:3, 0], lps[:3, 1] = rows * spacings[0, 1], columns * spacings[0, 0]
-    lps[:3, 2], lps[:3, 3] = _step(positions, np.cross(rows, columns)), positions[0]
-    return lps
+    lps[:3, 3], lps[:3, 2], rounded = line_of(positions, np.cross(rows, columns))
+    return lps, rounded
 
 
-def _step(positions: Floats, normal: Floats) -> Floats:
-    """The step from slice to slice when every slice lies where it puts it, along the normal."""
-    gaps = (np.diff(positions, axis=0) * normal).sum(axis=1)
-    ratios = gaps / np.median(gaps)
-    multiples = np.rint(ratios)
-    if (multiples >= 2).any() and np.abs(ratios / np.maximum(multiples, 1) - 1).max() <= GAP_TOLERANCE:
-        missing = int((multiples - 1).sum())
-        raise RecordError("missing_slices", f"{missing} missing of {len(positions) + missing}", "fetch the whole file")
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    expected = positions[0] + np.arange(len(positions))[:, None] * step
-    worst = float(np.linalg.norm(positions - expected, axis=1).max())
-    if np.abs(ratios - 1).max() > GAP_TOLERANCE or worst > GAP_TOLERANCE * float(np.linalg.norm(step)):
-        found = f"gaps from {gaps.min():.4f} to {gaps.max():.4f} mm, a slice {worst:.4f} mm from its place"
-        raise RecordError("nonuniform_spacing", found, _RESAMPLE)
-    along = float((step * normal).sum())
-    across = float(np.linalg.norm(step - along * normal))
-    if across > TILT_TOLERANCE * along:
-        found = f"{np.degrees(np.arctan2(across, along)):.2f} degrees"
-        raise RecordError("gantry_tilt", found, "straighten the volume with dcm2niix and read the NIfTI")
-    return np.asarray(step, np.float64)
+def _upright(voxels: Array, lps: Floats) -> tuple[Array, Floats, tuple[str, ...]]:
+    spacing_x, spacing_y = (float(np.sqrt((lps[:3, n] ** 2).sum())) for n in (0, 1))
+    axes = np.stack([lps[:3, 0] / spacing_x, lps[:3, 1] / spacing_y])
+    voxels, origin, step, notes = upright(voxels, lps[:3, 3], lps[:3, 2], axes, (spacing_y, spacing_x))
+    made = lps.copy()
+    made[:3, 2], made[:3, 3] = step, origin
+    return voxels, made, notes
 
 
 def _ras(lps: Floats) -> Floats:

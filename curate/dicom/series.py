@@ -10,16 +10,14 @@ Preconditions, each refused by its own `RecordError` when it does not hold, with
     mixed_spacing       one PixelSpacing
     bad_orientation     unit, perpendicular direction cosines; mixed_orientation: the same in every slice
     duplicate_positions no two slices in one place; temporal_series where every place is taken equally often
-    missing_slices      no gap that is a multiple of the others
-    nonuniform_spacing  positions on a straight line in equal steps: each within 1 % of the gap of its place, or within
-                        0.06 mm (and a quarter of the gap), which is what one decimal of a millimetre leaves
-    gantry_tilt         the steps follow the slice normal within 45 degrees
+    missing_slices, nonuniform_spacing, gantry_tilt     as `curate.dicom.line` tells them
     mixed_units         one RescaleType (HU, US, ...) and, for PET, one of Units
 
 Resolved, and said in the volume's `notes`:
 
     duplicate_slices_dropped:N   N slices that repeat another one: same place, same stored values, same rescale
-    positions_rounded            a slice lies more than 1 % of the gap from its place; the line through all is taken
+    positions_rounded            a slice lies more than 1 % of the gap from its place: the line through all is taken; or
+                                 the steps leave the normal by no more than the digits of positions explain: it is kept
     gantry_tilt_corrected:A.AAdeg  the steps leave the normal by that angle; resampled onto a straight grid by
                                  `curate.dicom.tilt.straightened`, background is the lowest value
     rescale_per_slice            slope or intercept differ among slices; each slice went through its own
@@ -57,21 +55,16 @@ from curate.dicom.header import (
     texts_of,
     window_of,
 )
+from curate.dicom.line import line_of, upright
 from curate.dicom.pixels import MAX_VALUES
 from curate.dicom.scan import MOMENTS, Slice, scan
-from curate.dicom.tilt import drift_of, straightened
 from curate.dicom.voxels import read_voxels, stored_values, values_of
 from manifests.errors import RecordError
 
 MIN_SLICES = 3
 COSINE_TOLERANCE = 1e-3  # of direction cosines, which are often written with 4 to 6 digits
 SPACING_TOLERANCE = 1e-4  # mm, of PixelSpacing
-GAP_TOLERANCE = 1e-2  # of the gap, for each slice's distance from its place on the line
-ROUNDING = 0.06  # mm: half of the last digit where positions are written to 0.1 mm, and a little
-ROUNDING_OF_GAP = 0.25  # a missing slice moves its neighbours by more, so rounding may not
 SAME_PLACE = 1e-2  # mm between the centres of two slices that are one position
-TILT_TOLERANCE = 2e-3  # tangent of the angle between the steps and the normal: 0.11 degrees
-MAX_TILT = 1.0  # that tangent of a stack which still is resampled
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -94,25 +87,16 @@ def read_series(paths: Sequence[Path], max_values: int = MAX_VALUES) -> Volume:
     axes = _one_orientation(distinct)
     slices = _sorted_by_position(slices, axes)
     slices, dropped = _without_duplicates(slices, axes)
-    origin, step, rounded = _line(np.array([piece.position for piece in slices]), np.cross(axes[0], axes[1]))
-    _require_little_tilt(step, axes)
+    origin, step, rounded = line_of(np.array([piece.position for piece in slices]), np.cross(axes[0], axes[1]))
     voxels, units, notes = read_voxels(slices)
     first = slices[0].header
-    drift = drift_of(step, axes, _spacing(first))
-    tilted = _is_tilted(step, axes)
-    if tilted:
-        voxels, rows, columns = straightened(voxels, drift)
-        spacing_y, spacing_x = _spacing(first)
-        origin = origin - axes[0] * spacing_x * columns - axes[1] * spacing_y * rows
-        normal = np.cross(axes[0], axes[1])
-        step = normal * float((step * normal).sum())
+    voxels, origin, step, tilt = upright(voxels, origin, step, axes, _spacing(first))
     told = (
         (f"duplicate_slices_dropped:{dropped}", dropped > 0),
         ("positions_rounded", rounded),
-        (f"gantry_tilt_corrected:{drift.angle_deg:.2f}deg", tilted),
         ("inverted", is_inverted(first)),
     )
-    all_notes = tuple(sorted((*notes, *(note for note, holds in told if holds))))
+    all_notes = tuple(sorted((*notes, *tilt, *(note for note, holds in told if holds))))
     return Volume(voxels, _affine(first, axes, origin, step), units, window_of(first), notes=all_notes)
 
 
@@ -242,61 +226,6 @@ def _refuse_duplicates(slices: Sequence[Slice], groups: Sequence[Sequence[Slice]
         found += f"; differing: {', '.join(varying) or 'InstanceNumber'}"
         raise RecordError("temporal_series", found, "split the series by these")
     raise RecordError("duplicate_positions", found, "remove the duplicates or split the series")
-
-
-def _line(positions: Vectors, normal: Vectors) -> tuple[Vectors, Vectors, bool]:
-    """Where the first slice lies, the step from slice to slice (LPS+ mm), and whether positions are rounded.
-
-    Raises RecordError `missing_slices`, `nonuniform_spacing`.
-    """
-    gaps = np.diff((positions * normal).sum(axis=1))
-    middle = np.sort(gaps)[(len(gaps) - 1) // 2]
-    counts = np.rint(gaps / gaps[np.abs(gaps / middle - 1) < 0.5].mean())
-    places = np.concatenate([[0.0], np.cumsum(counts)])
-    origin, step = _fitted(positions, places)
-    gap = float(np.sqrt((step * step).sum()))
-    worst = float(np.abs(positions - origin - places[:, None] * step).max())
-    allowed = max(GAP_TOLERANCE * gap, min(ROUNDING, ROUNDING_OF_GAP * gap))
-    if worst > allowed or bool((counts < 1).any()):
-        found = f"gaps from {gaps.min():.4f} to {gaps.max():.4f} mm, a slice {worst:.4f} mm from its place"
-        raise RecordError("nonuniform_spacing", found, "resample the series with another tool")
-    missing = int((counts - 1).sum())
-    if missing:
-        raise RecordError(
-            "missing_slices", f"{missing} missing of {len(positions) + missing}", "fetch the missing files"
-        )
-    straight = np.asarray((positions[-1] - positions[0]) / (len(positions) - 1), np.float64)
-    off = np.sqrt(((positions - positions[0] - places[:, None] * straight) ** 2).sum(axis=1))
-    if float(off.max()) > GAP_TOLERANCE * gap:
-        return origin, step, True
-    return positions[0], straight, False
-
-
-def _fitted(positions: Vectors, places: Vectors) -> tuple[Vectors, Vectors]:
-    """The least-squares line: where place 0 is, and the way from place to place."""
-    middle = places.mean()
-    weights = (places - middle) / ((places - middle) ** 2).sum()
-    step = np.asarray((positions * weights[:, None]).sum(axis=0), np.float64)
-    return np.asarray(positions.mean(axis=0) - middle * step, np.float64), step
-
-
-def _across(step: Vectors, axes: Vectors) -> float:
-    """The tangent of the angle between the steps and the normal."""
-    normal = np.cross(axes[0], axes[1])
-    along = float((step * normal).sum())
-    aside = step - along * normal
-    return float(np.sqrt((aside * aside).sum())) / along
-
-
-def _is_tilted(step: Vectors, axes: Vectors) -> bool:
-    return _across(step, axes) > TILT_TOLERANCE
-
-
-def _require_little_tilt(step: Vectors, axes: Vectors) -> None:
-    tangent = _across(step, axes)
-    if tangent > MAX_TILT:
-        found = f"{np.degrees(np.arctan(tangent)):.2f} degrees"
-        raise RecordError("gantry_tilt", found, "split the files by acquisition; these slices are not one stack")
 
 
 def _affine(first: Dataset, orientation: Vectors, origin: Vectors, step: Vectors) -> Vectors:

@@ -20,9 +20,10 @@ from pydicom import uid
 from curate.arrays import Array, Units, narrow
 from curate.dicom.header import bad_header, integer_of, modality, number_of, read_whole, text_of, value_of
 from curate.dicom.pixels import decode, modality_values
-from curate.dicom.scan import PHILIPS_CREATOR, Pixels, Slice
+from curate.dicom.scan import PHILIPS_CREATOR, Slice
 from curate.guard import typed
 from manifests.errors import RecordError
+from sources.dicom_walk import Pixels
 
 _REMEDY = "fetch the file again; its pixel data contradict its header"
 _WHOLE = (np.int16, np.uint16, np.int32)

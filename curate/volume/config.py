@@ -114,6 +114,11 @@ def needs_masks(target: VolumeTarget) -> bool:
     return isinstance(target, KeySlices | Grid)
 
 
+def brings_masks(target: VolumeTarget) -> bool:
+    """Whether the target gives the masks a grid of its own; else they stay as they are stored."""
+    return isinstance(target, Grid)
+
+
 def described(target: VolumeTarget) -> str:
     """What `Media.target` says: `hulu_180`, `hulu_180@LPS`, `key_slices_8_lung`, `grid_1.5x1.5x1.5mm`."""
     if isinstance(target, str):

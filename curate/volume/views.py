@@ -31,7 +31,8 @@ def show_key_slices(volume: Volume, target: KeySlices, text: str = "") -> Shown:
 
 
 def on_grid(volume: Volume, target: Grid) -> Volume:
-    """The volume and its masks on the target's grid; with a window uint8 "display", else in its units and dtype.
+    """The volume and its masks on the target's grid; with a window uint8 "display", else in its units and dtype. A mask
+    of which nothing is left there is left out.
 
     Raises Reject `not_hu`, `blank`; RecordError as `curate.volume.resample.to_grid`.
     """
@@ -40,6 +41,7 @@ def on_grid(volume: Volume, target: Grid) -> Volume:
         require_hu(volume.units, f"the window '{label(target.window)}'")
     sampling = Sampling(target.interpolation, target.antialias, masks=target.masks)
     made = _sampled(oriented(volume, target.orientation), target, sampling)
+    made = dataclasses.replace(made, masks={name: mask for name, mask in made.masks.items() if mask.any()})
     if target.window is None:
         return made
     return dataclasses.replace(

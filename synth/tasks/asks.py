@@ -12,6 +12,7 @@ from synth.facts import structure_words
 from synth.mask_programs import ALONG, STATISTICS
 from synth.points import landmark_names
 from synth.proofs import call_text
+from synth.tasks.seen import framed, is_clip
 from synth.views import MediaView, mask_labels
 
 STATISTIC_WORDS: Mapping[str, str] = MappingProxyType(
@@ -35,6 +36,7 @@ _MIDLINE = re.compile(r"\b(?:vertebra|sacrum|spinal cord|sternum|brainstem|brain
 _SIDED = re.compile(r"\b(?:left|right)\b")
 _NUMBERED = re.compile(r"[A-Za-z]{0,3}[-_ ]?\d+")  # a point's name that only counts, such as Slicer's F-1
 _MOST_POINTS = 64
+MOST_NAMED = 8  # structures among which the largest is asked: the question names them, because masks are not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ def asks(view: MediaView, intensity: bool) -> list[Ask]:
     if intensity and "volume" in kinds:
         out += _of_intensities(labels)
     if len(labels) > 1 and volume:
-        out.append(Ask("largest", call_text("largest")))
+        out += [Ask("largest", call_text("largest"))] if len(labels) <= MOST_NAMED else []
         out += _of_pairs(labels)
-    if "volume" in kinds or "image" in kinds:
+    if ("volume" in kinds or "image" in kinds) and not any(framed(m) for m in view.media):
         axes = ("x", "y", "z") if "volume" in kinds else ("x", "y")
         out += [Ask("extent_mm", call_text("extent_mm", {"axis": axis}), axis) for axis in axes]
-    if "video" in kinds:
+    if is_clip(view):
         out += [Ask("frame_count", call_text("frame_count")), Ask("duration_s", call_text("duration_s"))]
     return out
 

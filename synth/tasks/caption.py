@@ -1,8 +1,9 @@
 """A description of an image, volume or video that says only what facts and programs give, each statement proven.
 
 The same text serves pretraining (beside its media) and, behind a request such as "Describe this image.", fine-tuning.
-Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes,
-frames and duration, and the source's own caption, word for word. Not covered: appearance, and anything of the patient.
+Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes
+where what is shown decides those, frames and duration of clips, and the source's own caption, word for word. Not
+covered: appearance, and anything of the patient.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from manifests.sample import Draft, Proof, Turn
 from synth.facts import body_part_words, structure_words, values_of, words_for
 from synth.proofs import MediaView, call_text, evaluate, mask_labels
 from synth.tasks.common import finish, joined, pick, with_article
+from synth.tasks.seen import decided, is_clip, plane_shown
 
 
 class Caption(Config):
@@ -69,6 +71,7 @@ def _opening(view: MediaView, kind: str) -> _Said:
     plane, by_plane = _holds(view, call_text("plane")), call_text("plane")
     if not plane:
         plane, by_plane = _fact(view, "plane")
+        plane = plane if plane_shown(view) in ("", plane.lower()) else ""
     part, by_part = _fact(view, "body_part")
     side, by_side = _fact(view, "laterality")
     position, by_position = _fact(view, "view_position")
@@ -109,7 +112,7 @@ def _structures(view: MediaView, config: Caption) -> list[_Said]:
     for name in sorted(mask_labels(view)):
         call = call_text("volume_ml", {"mask": name})
         volume = _holds(view, call)
-        if volume and float(volume) > 0:
+        if volume and float(volume) > 0 and decided(view, call):
             sized.append((-float(volume), f"{structure_words(name)} ({volume} mL)", call))
     chosen = sorted(sized)[: config.max_structures]
     if not chosen:
@@ -121,8 +124,9 @@ def _structures(view: MediaView, config: Caption) -> list[_Said]:
 
 def _video(view: MediaView) -> list[_Said]:
     frames, seconds = _holds(view, call_text("frame_count")), _holds(view, call_text("duration_s"))
-    if not frames:
+    if not frames or not is_clip(view):
         return []
+    seconds = seconds if seconds and decided(view, call_text("duration_s")) else ""
     lasting = f" and lasts {seconds} seconds" if seconds else ""
     calls = (call_text("frame_count"), *((call_text("duration_s"),) if seconds else ()))
     return [_Said(f"It has {frames} frame{'' if frames == '1' else 's'}{lasting}.", calls)]

@@ -21,7 +21,9 @@ from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth import prompting
+from synth.proofs import MediaView
 from synth.requests import Ask
+from synth.tasks.seen import as_shown
 from synth.verify import faithfulness, verify_answer
 from synth.written import check_plain, check_text, excerpt, fact_lines, first_failed, read_fields
 
@@ -54,12 +56,16 @@ def prompt_ids(config: Cot) -> tuple[str, ...]:
     return (prompting.load(config.prompt).prompt_id,)
 
 
-def drafts(record: Record, view: object, config: Cot, seed: int, ask: Ask, given: Sequence[Draft] = ()) -> list[Draft]:
+def drafts(
+    record: Record, view: MediaView | None, config: Cot, seed: int, ask: Ask, given: Sequence[Draft] = ()
+) -> list[Draft]:
     """Drafts for `sft`: for each question its attempts up to the first accepted one, numbered by `part` in order.
 
     `given` are the record's program drafts; those with an `Answer` and a first turn of the user are asked, after the
-    record's own question. `view` is not used. Raises what `ask` raises and `RecipeError` for a bad prompt file.
+    record's own question. `view` says which facts hold for what is shown (None: all). Raises what `ask` raises and
+    `RecipeError` for a bad prompt file.
     """
+    record = record if view is None else as_shown(record, view)
     out: list[Draft] = []
     for question, answer, proofs in questions(record, given)[: config.questions]:
         for attempt in range(config.attempts):

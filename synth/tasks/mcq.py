@@ -19,6 +19,7 @@ from manifests.sample import Answer, Draft, Turn
 from synth.facts import structure_words, value_of, values_of, words_for
 from synth.proofs import MediaView, call_text, mask_labels, prove
 from synth.tasks.common import finish, for_gold, pick, seeded, shuffled
+from synth.tasks.seen import decided
 from synth.verify import no_leak, normal_form
 
 LETTERS = "ABCDE"
@@ -150,6 +151,8 @@ def _plane(view: MediaView) -> list[_Ask]:
 def _largest(view: MediaView) -> list[_Ask]:
     try:
         gold = prove(call_text("largest"), view, -1).value
+        if not decided(view, call_text("largest")):
+            return []
     except VerificationError:
         return []
     others = tuple(structure_words(name) for name in mask_labels(view) if name != gold)

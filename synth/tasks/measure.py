@@ -3,12 +3,13 @@
 For fine-tuning a record gives one conversation with all its questions; for verifiable rewards one prompt per question.
 Which questions are asked, and how they are worded, follows from the seed and the record's key. Left and right, front
 and back, head and feet are only asked where the two centroids are more than `min_offset_mm` apart, so a midline organ
-is never a matter of a voxel; nothing is asked of a structure that is on none of the slices shown, and nothing in mm or
-mL where the spacing of what is shown is not known.
+is never a matter of a voxel; nothing is asked that what is shown does not decide (`synth.tasks.seen`), and nothing in
+mm or mL where the spacing of what is shown is not known.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -21,10 +22,11 @@ from manifests.record import Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth.facts import structure_words
 from synth.mask_programs import ALONG, slices_of
-from synth.proofs import MediaView, centroid_ras, parse_call, prove
+from synth.proofs import MediaView, centroid_ras, mask_labels, parse_call, prove
 from synth.tasks.asks import SIZED, Ask, asks
-from synth.tasks.common import finish, for_gold, pick, seeded
+from synth.tasks.common import finish, for_gold, joined, pick, seeded, shuffled
 from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
+from synth.tasks.seen import decided
 from synth.tasks.spacing import spacing_words
 from synth.verify import no_leak
 
@@ -61,6 +63,7 @@ _ANSWER_TYPE: Mapping[str, str] = MappingProxyType(
     },
 )
 _TRIES = 8  # how many candidates per question wanted are computed before a record of empty masks is given up
+_NOTHING = re.compile(r"(?<![\d.])0\.0+(?!\d)")  # a size of one voxel is no size
 _EXACT = frozenset({"count", "frame_count"})
 _FORMS: Mapping[int, str] = MappingProxyType({4: "[x0, y0, x1, y1]", 6: "[x0, y0, z0, x1, y1, z1]"})
 
@@ -77,15 +80,16 @@ def _order(asked: list[Ask], seed: int, key: str) -> list[Ask]:
 
 
 def _proof(ask: Ask, view: MediaView, config: Measure, turn: int) -> Proof | None:
-    """The proof of a question's answer, or None where the media do not decide it (no affine, an empty mask, a tie)."""
+    """The proof of a question's answer, or None where what is shown does not decide it (an empty mask, a tie, ...)."""
     try:
         args = dict(parse_call(ask.call).args)
         if any(m.slices is not None for m in view.media if m.kind != "mask"):
             for name in (args[key] for key in ("mask", "a", "b", "midline") if key in args):
                 slices_of(view, name)
-        if _offset(ask, view, args) < config.min_offset_mm:
+        if not decided(view, ask.call) or _offset(ask, view, args) < config.min_offset_mm:
             return None
-        return prove(ask.call, view, turn)
+        proof = prove(ask.call, view, turn)
+        return None if ask.family in SIZED and _NOTHING.search(proof.value) else proof
     except VerificationError:
         return None
 
@@ -156,12 +160,13 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
         question = pick(QUESTIONS[ask.family], seed, record.key, ask.call, "question").format(**words)
         answer = pick(ANSWERS[ask.family], seed, record.key, ask.call, "answer").format(**words)
         sized = ask.family in SIZED
+        terms = _terms(ask, view, record, seed)
         form = f"Write it as {words['form']}." if words["form"] and ask.family == "box" else ""
-        asked = " ".join(part for part in (question, form, unsaid if sized else "") if part)
+        asked = " ".join(part for part in (question, terms, form, unsaid if sized else "") if part)
         unsaid = "" if sized else unsaid
         turns += [Turn("user", asked), Turn("assistant", answer)]
         proofs.append(proof)
-        hint = " ".join(p for p in (spacing if sized else "", HINTS[ask.family].format(**words)) if p)
+        hint = " ".join(p for p in (terms, spacing if sized else "", HINTS[ask.family].format(**words)) if p)
         prompts.append(_prompt(record, _gold(proof, ask, config), (proof, question, hint), len(prompts)))
         if len(proofs) == config.max_questions:
             break
@@ -169,6 +174,15 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
         return []
     talk = Draft(record.key, "sft", "measure", 0, turns=tuple(turns), proofs=tuple(proofs))
     return [finish(talk), *prompts]
+
+
+def _terms(ask: Ask, view: MediaView, record: Record, seed: int) -> str:
+    """What a question needs besides its wording: which structures are compared, and how chosen slices are counted."""
+    if ask.family == "largest":
+        names = [structure_words(name) for name in mask_labels(view)]
+        return f"Segmented are the {joined(shuffled(names, seed, record.key, ask.call))}."
+    chosen = any(m.slices not in (None, tuple(range(len(m.slices or ())))) for m in view.media if m.kind != "mask")
+    return "The slices that are shown count from 0." if chosen and ask.family in ("slice_range", "box") else ""
 
 
 def _askable(view: MediaView, config: Measure, spacing: str) -> list[Ask]:

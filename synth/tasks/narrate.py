@@ -1,6 +1,7 @@
 """narrate: the teacher writes one sentence about a record, and every check judges it.
 
-A record with media is told from its facts (`synth.written.TOLD`), a record of text from the beginning of its text. The
+A record with media is told from its facts (`synth.written.TOLD`) that hold for what is shown (`synth.tasks.seen`), a
+record of text from the beginning of its text. The
 sentence becomes the `text` of a draft for pretraining; a draft that failed a check is given back too, not accepted and
 with its reason, so that the report can say what the teacher gets wrong. A teacher that wrote nothing new to the eye
 (a text-only one does not see the picture) can only reword what is known: this task adds language, not knowledge.
@@ -17,7 +18,9 @@ from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Draft
 from synth import prompting
+from synth.proofs import MediaView
 from synth.requests import Ask
+from synth.tasks.seen import as_shown
 from synth.verify import faithfulness
 from synth.written import check_text, excerpt, fact_lines, first_failed, read_fields
 
@@ -54,11 +57,13 @@ def prompt_ids(config: Narrate) -> tuple[str, ...]:
     return tuple(prompting.load(name).prompt_id for name in (config.prompt, config.text_prompt))
 
 
-def drafts(record: Record, view: object, config: Narrate, seed: int, ask: Ask) -> list[Draft]:
-    """One draft for `pretrain`, or none where there is nothing to tell. `view` is not used: the teacher sees no media.
+def drafts(record: Record, view: MediaView | None, config: Narrate, seed: int, ask: Ask) -> list[Draft]:
+    """One draft for `pretrain`, or none where there is nothing to tell. The teacher sees no media; `view` says which
+    facts they bear out (None: all).
 
     Raises what `ask` raises (a set-up that would fail every request) and `RecipeError` for a bad prompt file.
     """
+    record = record if view is None else as_shown(record, view)
     if record.kind == "text":
         name, field, shown = config.text_prompt, "text", _told_text(record.text, config)
     else:

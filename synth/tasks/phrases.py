@@ -49,7 +49,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Give the first and the last slice that contain the {a}, counting from 0.",
             "Counting slices from 0, from which to which slice does the mask of the {a} extend?",
             "Between which slice indices (starting at 0) is the mask of the {a} found?",
-            "State the slice range of the {a}, with the first slice of the volume as 0.",
+            "State the slice range of the {a}, with the first slice shown as 0.",
             "What are the first and last slice indices of the {a} if numbering starts at 0?",
             "With slices numbered from 0, where does the mask of the {a} begin and end?",
         ),

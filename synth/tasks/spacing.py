@@ -36,7 +36,9 @@ def spacing_words(view: MediaView) -> str:
 
 
 def _which(slices: Sequence[int], apart: Collection[int]) -> str:
-    """Slices at rounded equal steps are told by their ends, others one by one."""
+    """Slices at rounded equal steps, or that repeat, are told by their ends, others one by one."""
+    if apart and min(apart) == 0 and max(apart) <= 1:
+        return f"The {len(slices)} slices shown are those from index {slices[0]} to {slices[-1]}, some repeated."
     if apart and max(apart) - min(apart) <= 1:
         return f"The {len(slices)} slices shown are spread evenly along z from index {slices[0]} to {slices[-1]}."
     return f"Slices shown, by their index along z: {', '.join(str(z) for z in slices)}."

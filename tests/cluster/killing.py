@@ -1,4 +1,6 @@
-"""A source whose rows kill their worker: the parser that segfaults, in a form that a test can switch."""
+"""A source whose rows kill the process that parses them: the parser that segfaults, in a form that a test can switch.
+
+With `limits` that is a process of its own; without, it is the worker."""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from curate.deidentify import DeidentifyConfig
-from curate.inventory import KeyHint
+from curate.inventory import DEFAULT_LIMITS, KeyHint
 from curate.keyring import Keyring
 from curate.prepare import PrepareSpec
+from curate.sandbox import Limits
 from curate.units import Unit, unit_key
 from manifests.card import Card
 from manifests.record import FileRef, digest
@@ -20,10 +23,10 @@ from sources.base import Item, Place, Pseudonym, SourceConfig
 
 
 class KillingSource(SourceConfig):
-    """Rows of text. The item named `always` kills its worker each time, the one named `once` the first time only;
+    """Rows of text. The item named `always` kills who parses it each time, the one named `once` the first time only;
     the one named `held` first says that it has begun and waits as long as a file `hold` lies below the root."""
 
-    card: ClassVar[Card] = Card(name="killing", what="text that kills its worker")
+    card: ClassVar[Card] = Card(name="killing", what="text that kills its parser")
     source: str = "killing"
     always: str = ""
     once: str = ""
@@ -42,7 +45,9 @@ class KillingSource(SourceConfig):
         yield dataclasses.replace(item, form="text")
 
 
-def killing_unit(source: KillingSource, place: Place, names: list[str], key_id: str = "") -> Unit:
+def killing_unit(
+    source: KillingSource, place: Place, names: list[str], key_id: str = "", limits: Limits | None = DEFAULT_LIMITS
+) -> Unit:
     """One prepare unit with an item for each name; the same bytes whatever the source kills."""
     key = KeyHint("killing", 0, "", key_id or Keyring.load("killing", 0).key_id)
     items = tuple(
@@ -54,5 +59,5 @@ def killing_unit(source: KillingSource, place: Place, names: list[str], key_id: 
         )
         for name in names
     )
-    spec = PrepareSpec(source, place, items, DeidentifyConfig(), key)
+    spec = PrepareSpec(source, place, items, DeidentifyConfig(), key, limits)
     return Unit("prepare", unit_key("prepare", "test", names), spec, label="killing", records=len(items))

@@ -96,7 +96,7 @@ def unit_digests(work: Path, unit: Unit) -> dict[str, str]:
 def killing(root: Path, always: str = "", once: str = "", held: str = "") -> Callable[[list[str]], Unit]:
     root.mkdir(parents=True, exist_ok=True)
     source = KillingSource(root=".", licence="MIT", always=always, once=once, held=held)
-    return lambda names: killing_unit(source, Place(root, root), names)
+    return lambda names: killing_unit(source, Place(root, root), names, limits=None)  # what it kills is its worker
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -191,6 +191,18 @@ def test_an_item_that_kills_every_worker_fails_alone_and_all_others_are_kept(nod
     sound = {r.key: r for r in prepared(tmp_path / "plain", [whole])}
     assert {r.key for r in records if r.upstream_id != "other"} == set(sound)
     assert all(r == sound[r.key] for r in records if r.status == "ready" and r.upstream_id != "other")
+
+
+def test_an_item_that_kills_its_parser_costs_no_worker(nodes: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    source = KillingSource(root=".", licence="MIT", always="item02")
+    unit = killing_unit(source, Place(tmp_path / "data", tmp_path / "data"), NAMES)
+    assert executor(tmp_path / "work").run("prepare", [unit], fatal) == [unit]
+    records = prepared(tmp_path / "work", [unit])
+    assert [r.upstream_id for r in records] == NAMES
+    assert [(r.upstream_id, r.reason, r.found) for r in records if r.status == "failed"] == [
+        ("item02", "parser_died", "signal 9 (SIGKILL)")
+    ]
 
 
 def test_a_node_that_goes_away_costs_its_unit_no_try(

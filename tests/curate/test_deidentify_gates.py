@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,26 @@ from pydantic import ValidationError
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from curate import volume
+from curate.arrays import Image, Volume
 from curate.deidentify import (
     DeidentifyConfig,
     FaceFacts,
     Keep,
+    clean_pixels,
     face_facts,
     gate_face,
+    gate_head,
     gate_pixels,
     has_regions,
     identifiers,
+    looks_like_head,
     mask_outside_regions,
     scrub_text,
 )
+from curate.deidentify import burned_in as burned_in_module
+from curate.dicom import series
+from curate.image import to_display
 from manifests.errors import RecordError, Reject
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -43,8 +52,9 @@ def header(**values: Any) -> Dataset:
     return ds
 
 
-def region(x0: int, y0: int, x1: int, y1: int, spatial_format: int = 1) -> Dataset:
+def region(x0: int, y0: int, x1: int, y1: int, spatial_format: int = 1, data_type: int = 1) -> Dataset:
     return header(
+        RegionDataType=data_type,
         RegionLocationMinX0=x0,
         RegionLocationMinY0=y0,
         RegionLocationMaxX1=x1,
@@ -66,6 +76,11 @@ def test_keeping_needs_a_reason_and_the_error_says_so() -> None:
             DeidentifyConfig(faces=wrong)  # type: ignore[arg-type]
     with pytest.raises(ValidationError):
         DeidentifyConfig(profile="none")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="quarantine, detect or"):
+        DeidentifyConfig(burned_in="look")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="quarantine or"):
+        DeidentifyConfig(faces="detect")  # type: ignore[arg-type]
+    assert DeidentifyConfig.model_validate({"burned_in": "detect"}).burned_in == "detect"
     kept = DeidentifyConfig.model_validate({"profile": "basic", "burned_in": {"keep": "公开的体模数据"}})
     assert kept.burned_in == Keep(keep="公开的体模数据")
     assert kept.faces == "quarantine"
@@ -91,6 +106,8 @@ SUSPECT = {
     "regions of another size": ultrasound(region(20, 10, 500, 89)),
     "regions that fill the frame": ultrasound(region(0, 0, 199, 99)),
     "a region of graphics": ultrasound(region(20, 10, 179, 89, spatial_format=5)),
+    "a grey bar": ultrasound(region(20, 10, 30, 89, data_type=0xD)),
+    "regions that show nothing": ultrasound(region(0, 0, 5, 5)),
     "an upside down region": ultrasound(region(179, 89, 20, 10)),
     "yes in spite of regions": ultrasound(FINE, BurnedInAnnotation="YES"),
 }
@@ -132,6 +149,36 @@ def test_every_pixel_outside_all_regions_is_black_and_every_other_is_unchanged(
     assert np.array_equal(out, np.where(shown, before, 0))
     assert np.array_equal(frames, before)
     assert out.dtype == frames.dtype
+
+
+def test_region_corners_are_inclusive_and_a_region_may_be_one_pixel_thin() -> None:
+    frame = np.full((100, 200), 9, np.uint8)
+    out = mask_outside_regions(frame, ultrasound(region(7, 3, 7, 5), region(7, 5, 9, 5)))
+    assert sorted(zip(*np.nonzero(out), strict=True)) == [(3, 7), (4, 7), (5, 7), (5, 8), (5, 9)]
+
+
+def test_outside_the_regions_an_inverted_image_is_shown_black_too() -> None:
+    ds = ultrasound(FINE)
+    shown = np.random.default_rng(2).integers(1, 256, (100, 200), dtype=np.uint8)
+    plain, _ = clean_pixels(Image(shown, "display"), ds, QUARANTINE)
+    turned, steps = clean_pixels(Image(255 - shown, "display", inverted=True), ds, QUARANTINE)
+    assert np.array_equal(to_display(plain), to_display(turned))
+    assert np.array_equal(to_display(turned), mask_outside_regions(shown, ds))
+    assert [s.name for s in steps] == ["gate_pixels", "mask_outside_regions"]
+    assert '"masked":0.36' in steps[1].params
+
+
+def test_only_who_looks_at_the_pixels_may_pass_the_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
+    detect = DeidentifyConfig(burned_in="detect")
+    with pytest.raises(Reject, match="burned_in_suspected"):
+        gate_pixels(SUSPECT["yes"], detect)  # slices of a volume: nobody looks at them
+    monkeypatch.setattr(burned_in_module, "MODEL_SHA256", "0" * 64)  # as with a model that nobody tested
+    with pytest.raises(Reject, match=r"burned_in_suspected.*(installed|tested)"):
+        gate_pixels(SUSPECT["yes"], detect, looks=True)
+    assert gate_pixels(SOUND["ct"], detect, looks=True) == ""
+    monkeypatch.setattr(burned_in_module, "ocr_missing", lambda: "")
+    monkeypatch.setattr("curate.deidentify.gates.ocr_missing", lambda: "")
+    assert gate_pixels(SUSPECT["yes"], detect, looks=True) == ""
 
 
 def test_masking_refuses_frames_and_headers_that_do_not_fit() -> None:
@@ -235,6 +282,77 @@ def test_facts_of_a_volume_without_a_header_decide_alike() -> None:
         gate_face(FaceFacts(body_part="brain"), QUARANTINE)
     assert gate_face(FaceFacts(body_part="brain", defaced=True), QUARANTINE) == ""
     assert gate_face(FaceFacts(modality="CT", descriptions="spleen"), QUARANTINE) == ""
+
+
+# A head in CT: scalp, a skull of 6 mm, brain; the same ellipsoid without bone is a belly or a phantom.
+AXES_MM = np.array([90.0, 95.0, 75.0])  # half the height, the length, the width
+
+
+def ellipsoid(bone: float = 900.0, scale: float = 1.0, step_mm: float = 4.0) -> Volume:
+    centre = 1.15 * AXES_MM * scale
+    axes = [np.arange(0, 2 * side, step_mm) - side for side in centre]
+    z, y, x = np.meshgrid(*axes, indexing="ij")
+
+    def inside(shrunk_mm: float) -> Any:
+        a, b, c = AXES_MM * scale - shrunk_mm
+        return (z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2 <= 1
+
+    voxels = np.where(inside(0), 40, -1000)
+    voxels = np.where(inside(6), bone, voxels)
+    voxels = np.where(inside(12), 35, voxels)
+    affine = np.diag([-step_mm, -step_mm, step_mm, 1.0])
+    return Volume(voxels.astype(np.int16), affine, "HU")
+
+
+def test_a_skull_around_a_brain_is_a_head_in_any_orientation_and_soft_tissue_alone_is_none() -> None:
+    head = ellipsoid()
+    evidence = looks_like_head(head)
+    assert evidence.head
+    assert evidence.vault_mm > 100
+    sagittal = Volume(head.voxels.transpose(2, 0, 1), head.affine[:, [1, 2, 0, 3]], "HU")
+    assert looks_like_head(sagittal).head
+    assert looks_like_head(ellipsoid(scale=0.7)).head  # an infant's
+    for other in (ellipsoid(bone=40), ellipsoid(scale=0.3)):
+        assert not looks_like_head(other).head
+    lungs = ellipsoid(scale=1.2)
+    lungs.voxels[lungs.voxels == 35] = -800
+    assert not looks_like_head(lungs).head
+
+
+def test_a_volume_that_looks_like_a_head_is_rejected_unless_something_clears_it() -> None:
+    head, ct = ellipsoid(), FaceFacts(modality="CT")
+    with pytest.raises(Reject, match="face_suspected: found a CT volume with a skull"):
+        gate_head(head, ct, QUARANTINE)
+    with pytest.raises(Reject, match="face_suspected"):
+        gate_head(head, FaceFacts(modality="CT", body_part="CHEST"), QUARANTINE)  # a skull is no chest
+    assert gate_head(head, ct, KEEP) == "a phantom, no person"
+    assert gate_head(head, FaceFacts(modality="CT", defaced=True), QUARANTINE) == ""
+    scanner = Volume(np.maximum(head.voxels, -100) + 100, head.affine, "scanner")
+    with pytest.raises(Reject, match="an unnamed body part of a head's size"):
+        gate_head(scanner, FaceFacts(modality="MR"), QUARANTINE)
+    for named in (FaceFacts(modality="MR", body_part="KNEE"), FaceFacts(modality="MR", descriptions="T2 LIVER BH")):
+        assert gate_head(scanner, named, QUARANTINE) == ""
+    belly = Volume(scanner.voxels, np.diag([-7.0, -7.0, 7.0, 1.0]), "scanner")
+    assert gate_head(belly, FaceFacts(modality="MR"), QUARANTINE) == ""
+
+
+def test_packaged_brains_are_heads_and_packaged_small_volumes_are_none() -> None:
+    tests = Path(str(importlib.util.find_spec("nibabel").origin)).parent / "tests/data"  # type: ignore[union-attr]
+    assert looks_like_head(volume.read_volume(tests / "example4d.nii.gz", "scanner")).head
+    assert not looks_like_head(volume.read_volume(tests / "anatomical.nii", "scanner")).head
+
+
+@pytest.mark.shared_data
+def test_the_real_head_without_a_body_part_is_rejected_and_a_real_abdomen_passes() -> None:
+    slices = sorted((SHARED / "dicom-ct-head-slicer").glob("CTHeadAxialDicom/*.dcm"))
+    abdomen = SHARED / "ct-totalsegmentator/example_ct_sm.nii.gz"
+    if not slices or not abdomen.is_file():
+        pytest.skip("the shared data dicom-ct-head-slicer or ct-totalsegmentator are absent")
+    facts = face_facts(pydicom.dcmread(slices[0], stop_before_pixels=True))
+    assert gate_face(facts, QUARANTINE) == ""
+    with pytest.raises(Reject, match="face_suspected"):
+        gate_head(series.read_series(slices), facts, QUARANTINE)
+    assert gate_head(volume.read_volume(abdomen, "HU"), FaceFacts(modality="CT"), QUARANTINE) == ""
 
 
 # ------------------------------------------------------------------------------------------------ text

@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from curate.deidentify import age_years, clean_dataset
+from curate.deidentify.profile import ProfileOptions
 from curate.keyring import Keyring
 
 PACKAGED = Path(str(pydicom.data.__file__)).parent / "test_files"
@@ -90,7 +91,7 @@ def test_references_between_instances_still_resolve() -> None:
     assert target.file_meta.MediaStorageSOPInstanceUID == target.SOPInstanceUID
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.datetimes(*SPAN), min_size=2, max_size=5))
 def test_intervals_of_dates_and_datetimes_hold_exactly(moments: list[datetime.datetime]) -> None:
     ds = Dataset()
@@ -157,11 +158,11 @@ def test_characteristics_are_removed_unless_asked_for_and_then_ages_are_capped()
     assert "PatientAge" not in plain
     assert "PatientWeight" not in plain
     assert plain.PatientSex in ("", None)
-    kept = clean_dataset(ds, RING, PATIENT, characteristics=True).dataset
+    kept = clean_dataset(ds, RING, PATIENT, ProfileOptions(characteristics=True)).dataset
     assert (kept.PatientAge, kept.PatientSex, kept.PatientWeight, kept.PatientSize) == ("090Y", "F", 61.5, 1.7)
     assert [i.CodeValue for i in kept.DeidentificationMethodCodeSequence] == ["113100", "113107", "113108"]
     ds.PatientAge = "089Y"
-    assert clean_dataset(ds, RING, PATIENT, characteristics=True).dataset.PatientAge == "089Y"
+    assert clean_dataset(ds, RING, PATIENT, ProfileOptions(characteristics=True)).dataset.PatientAge == "089Y"
 
 
 @pytest.mark.parametrize(
@@ -171,3 +172,121 @@ def test_characteristics_are_removed_unless_asked_for_and_then_ages_are_capped()
 )  # fmt: skip
 def test_ages_are_whole_years_capped_at_ninety(value: str | None, years: int | None) -> None:
     assert age_years(value) == years
+
+
+# ------------------------------------------------------------------------------------------------ options
+
+
+def described() -> Dataset:
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.PatientName, ds.PatientID = "Foot^Grünhild", "MRN 1"
+    ds.SeriesDescription = "Foot AP 5mm, T1w, by Smith 12.03.2019 room 12"
+    ds.StudyDescription = "Grünhild 4711"
+    ds.StationName, ds.DeviceSerialNumber, ds.DeviceUID = "STATION7", "SN 12", "1.2.3.4"
+    ds.DateOfLastCalibration, ds.StudyDate = "20200101", "20200103"
+    ds.InstitutionName, ds.InstitutionAddress = "Mercy", "Street 1"
+    return ds
+
+
+def cleaned(ds: Dataset, **chosen: Any) -> Dataset:
+    return clean_dataset(explicit(ds), RING, PATIENT, ProfileOptions(**chosen)).dataset
+
+
+def test_cleaned_descriptions_hold_allow_listed_words_and_no_name_of_the_patient() -> None:
+    out = cleaned(described(), clean_descriptors=True)
+    assert out.SeriesDescription == "AP 5mm T1w"  # Foot is the patient's name
+    assert out.StudyDescription == "REMOVED"
+    assert "StationName" not in out or out.StationName == "REMOVED"
+    assert [i.CodeValue for i in out.DeidentificationMethodCodeSequence] == ["113100", "113105", "113107"]
+
+
+def test_device_and_institution_stay_only_where_they_are_asked_for() -> None:
+    plain = cleaned(described())
+    assert (plain.StationName, plain.InstitutionName) == ("REMOVED", "REMOVED")
+    assert plain.DeviceUID == RING.uid("1.2.3.4")
+    assert "DateOfLastCalibration" not in plain
+    kept = cleaned(described(), device=True)
+    assert (kept.StationName, kept.DeviceSerialNumber, kept.DeviceUID) == ("STATION7", "SN 12", "1.2.3.4")
+    moved = datetime.date(2020, 1, 1) + datetime.timedelta(days=RING.shift_days(PATIENT))
+    assert kept.DateOfLastCalibration == f"{moved:%Y%m%d}"
+    assert kept.InstitutionName == "REMOVED"
+    sited = cleaned(described(), institution=True)
+    assert (sited.InstitutionName, sited.InstitutionAddress) == ("Mercy", "Street 1")
+    assert sited.StationName == "REMOVED"
+
+
+def test_dates_stay_whole_or_go_as_the_option_says() -> None:
+    full = cleaned(described(), dates="full")
+    assert (full.StudyDate, full.DateOfLastCalibration) == ("20200103", "20200101")
+    assert full.LongitudinalTemporalInformationModified == "UNMODIFIED"
+    none = cleaned(described(), dates="remove")
+    assert not none.StudyDate
+    assert none.LongitudinalTemporalInformationModified == "REMOVED"
+    assert [i.CodeValue for i in none.DeidentificationMethodCodeSequence] == ["113100"]
+
+
+def test_listed_private_numbers_stay_with_their_creator_and_nothing_else_private() -> None:
+    ds, inner = Dataset(), Dataset()
+    for level in (ds, inner):
+        block = level.private_block(0x7053, "Philips PET Private Group", create=True)
+        block.add_new(0x00, "DS", "0.5")
+        block.add_new(0x03, "ST", "a file name")
+        level.private_block(0x7053, "SOMEBODY ELSE", create=True).add_new(0x00, "DS", "0.25")
+    wrong = Dataset()
+    wrong.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0x00, "LO", "Doe")
+    ds.SharedFunctionalGroupsSequence = [inner, wrong]
+    out = cleaned(ds, safe_private=True)
+    for level in (out, out.SharedFunctionalGroupsSequence[0]):
+        odd = [int(tag) for tag in level.keys() if tag >> 16 & 1]  # noqa: SIM118
+        assert odd == [0x70530010, 0x70531000]
+        assert float(level[0x70531000].value) == 0.5
+    assert len(out.SharedFunctionalGroupsSequence[1]) == 0
+    assert not [tag for tag in cleaned(ds).keys() if tag >> 16 & 1]  # noqa: SIM118
+
+
+def content(kind: str, scheme: str, value: str, **more: Any) -> Dataset:
+    item, name = Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = value, scheme, "meaning"
+    item.ValueType, item.ConceptNameCodeSequence = kind, [name]
+    for keyword, given_value in more.items():
+        setattr(item, keyword, given_value)
+    return item
+
+
+def test_a_report_is_cleaned_item_by_item() -> None:
+    ds = Dataset()
+    ds.ContentSequence = [
+        content("TEXT", "DCM", "121030", TextValue="MRN 1"),  # Subject ID: X/D
+        content("TEXT", "DCM", "121106", TextValue="stable nodule of Doe"),  # Comment: X, C with descriptors
+        content("TEXT", "99X", "1", TextValue="nodule of Doe"),
+        content("NUM", "DCM", "121033"),  # Subject Age
+        content("NUM", "SCT", "410668003", MeasuredValueSequence=[Dataset()]),
+        content("DATE", "DCM", "111060", Date="20200103"),
+        content("CONTAINER", "DCM", "126010", ContentSequence=[content("PNAME", "DCM", "121008", PersonName="Doe^J")]),
+    ]
+    assert [len(i) for i in cleaned(ds).ContentSequence] == [0]
+    tree = cleaned(ds, clean_structured_content=True).ContentSequence
+    assert [i.ValueType for i in tree] == ["TEXT", "NUM", "DATE", "CONTAINER"]
+    assert tree[0].TextValue == "REMOVED"
+    assert tree[0].ConceptNameCodeSequence[0].CodeMeaning == "REMOVED"  # of a local scheme
+    assert tree[1].ConceptNameCodeSequence[0].CodeMeaning == "meaning"
+    assert tree[3].ContentSequence[0].PersonName == "REMOVED"
+    texts = cleaned(ds, clean_structured_content=True, clean_descriptors=True).ContentSequence
+    assert [i.TextValue for i in texts if i.ValueType == "TEXT"] == ["stable nodule of", "nodule of"]
+
+
+def test_statements_about_pixels_are_recorded_and_unknown_options_are_errors() -> None:
+    out = cleaned(Dataset(), clean_pixel_data=True, clean_visual_features=True)
+    assert (out.BurnedInAnnotation, out.RecognizableVisualFeatures) == ("NO", "NO")
+    assert ProfileOptions(clean_pixel_data=True, dates="full").stated() == "113100 113101 113106"
+    with pytest.raises(ValueError, match="known"):
+        ProfileOptions.model_validate({"retain_uids": True})
+
+
+def test_datetime_ranges_move_at_both_ends() -> None:
+    ds = Dataset()
+    ds.add(DataElement("AcquisitionDateTime", "DT", "20200101101112-20200103101112", validation_mode=0))
+    first, last = str(clean_dataset(ds, RING, PATIENT).dataset.AcquisitionDateTime).split("-")
+    assert datetime.date.fromisoformat(last[:8]) - datetime.date.fromisoformat(first[:8]) == datetime.timedelta(2)
+    assert first[8:] == last[8:] == "101112"

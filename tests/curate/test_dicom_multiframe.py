@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gzip
 import importlib
@@ -565,10 +566,25 @@ def _first(made: Dataset) -> Dataset:
     return groups
 
 
-def _tilted(made: Dataset) -> None:
+def _tilted(made: Dataset, tangent: float = 1.1) -> None:
     for groups in made.PerFrameFunctionalGroupsSequence:
         position = groups.PlanePositionSequence[0].ImagePositionPatient
-        position[1] = float(position[1]) + 0.3 * float(position[2])
+        position[1] = float(position[1]) + tangent * float(position[2])
+
+
+def test_a_tilted_file_is_straightened_as_its_series_is(tmp_path: Path) -> None:
+    made = _single()
+    _tilted(made, 0.3)
+    slices = _slices()
+    for number, one in enumerate(slices):
+        one = copy.deepcopy(one)
+        one.ImagePositionPatient[1] += 0.3 * one.ImagePositionPatient[2]
+        one.save_as(tmp_path / f"{number}.dcm")
+    series = read_series(sorted(tmp_path.iterdir()))
+    (volume,) = read_volumes(made)
+    _same(volume, series)
+    assert volume.notes == ("gantry_tilt_corrected:16.70deg",)
+    assert volume.notes[0] in series.notes
 
 
 def _without(keyword: str) -> Change:
@@ -657,7 +673,7 @@ _BAD: dict[str, tuple[Change, str, str]] = {
     "index values too many": (_short_index, "bad_dimension_index", "2 index values for 1 dimensions"),
     "times of other places": (_one_time_elsewhere, "incomplete_volumes", "TemporalPositionIndex"),
     "all in one place": (_doubled, "duplicate_positions", "5 frames in each of 1 places"),
-    "tilt": (_tilted, "gantry_tilt", "16.70 degrees"),
+    "tilt": (_tilted, "gantry_tilt", "47.73 degrees"),
     "a slice out of line": (_moved(0.7), "nonuniform_spacing", "mm from its place"),
     "a missing slice": (_missing_slice, "missing_slices", "1 missing of 5"),
     "crooked axes": (_crooked, "bad_orientation", "dot product 0.1000"),

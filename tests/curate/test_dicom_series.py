@@ -30,6 +30,7 @@ from curate.dicom.series import read_series
 from curate.dicom.tilt import Drift, straightened
 from curate.volume import corner_distance_mm
 from manifests.errors import RecordError, Reject
+from sources import dicom_walk
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
@@ -459,6 +460,16 @@ def test_repeated_files_are_dropped_and_said_but_differing_pixels_are_refused(tm
         read_series([files[0], files[0], files[1]])
 
 
+def test_a_stack_that_only_rounding_tilts_is_not_resampled(tmp_path: Path) -> None:
+    rounded = [(0.0, 0.0, 0.0), (0.0, 0.0, 1.1), (0.1, 0.0, 2.2), (0.1, 0.0, 3.3)]
+    volume = read_series(_stack(tmp_path / "a", rounded))
+    assert volume.notes == ("positions_rounded",)
+    np.testing.assert_allclose(volume.affine[:3, 2], (0, 0, 1.1), atol=1e-6)
+    exact = [(x + 0.00001, y, z) for x, y, z in [(0.04 * n, 0.0, 1.1 * n) for n in range(4)]]
+    (note,) = read_series(_stack(tmp_path / "b", exact)).notes
+    assert note.startswith("gantry_tilt_corrected")
+
+
 def test_positions_rounded_to_a_tenth_are_taken_as_the_line_that_they_lie_on(tmp_path: Path) -> None:
     true = [0.6249 * n for n in range(24)]
     volume = read_series(_stack(tmp_path / "thin", [round(v, 1) for v in true]))
@@ -534,7 +545,7 @@ def test_a_length_that_lies_allocates_nothing_and_what_is_endless_ends(
         raise RecordError("left_to_pydicom", path.suffix, "")
 
     monkeypatch.setattr(dicom_scan, "scan_with_pydicom", left)
-    monkeypatch.setattr(dicom_scan, "MAX_ELEMENTS", 2000)
+    monkeypatch.setattr(dicom_walk, "MAX_ELEMENTS", 2000)
     (good,) = _stack(tmp_path / "a", [0])
     content = good.read_bytes()
     at = content.index(b"\x20\x00\x0e\x00")  # the series; everything below goes before it
@@ -547,8 +558,8 @@ def test_a_length_that_lies_allocates_nothing_and_what_is_endless_ends(
         "item without end": _explicit(0x00100010, b"SQ", 0xFFFFFFFF) + item + b"\xff" * 4,
         "long item": _explicit(0x00100010, b"SQ", 0xFFFFFFFF) + item + b"\xff\xff\xff\x7f",
         "deep": (_explicit(0x00100010, b"SQ", 0xFFFFFFFF) + item + b"\xff" * 4) * 1000,
-        "many": b"".join(_explicit(0x00110000 + n, b"OB", 0) for n in range(dicom_scan.MAX_ELEMENTS + 1)),
-        "many items": _explicit(0x00100010, b"SQ", 0xFFFFFFFF) + (item + bytes(4)) * (dicom_scan.MAX_ELEMENTS + 1),
+        "many": b"".join(_explicit(0x00110000 + n, b"OB", 0) for n in range(dicom_walk.MAX_ELEMENTS + 1)),
+        "many items": _explicit(0x00100010, b"SQ", 0xFFFFFFFF) + (item + bytes(4)) * (dicom_walk.MAX_ELEMENTS + 1),
         "unordered": _explicit(0x00300010, b"OB", 0),
         "unknown VR": _explicit(0x00110010, b"ZZ", 0),
     }

@@ -30,7 +30,7 @@ def test_every_dependency_of_the_package_is_looked_for_at_its_least_version() ->
     for requirement in project["dependencies"]:
         name, _, version = requirement.replace("==", ">=").partition(">=")
         wanted[name] = (doctor.release(version), "")
-    for extra in ("video", "teacher", "gpu"):
+    for extra in ("video", "teacher", "gpu", "ocr"):
         for requirement in project["optional-dependencies"][extra]:
             name, _, version = requirement.partition(">=")
             wanted[name] = (doctor.release(version), extra)

@@ -113,7 +113,7 @@ def test_a_grid_brings_its_masks_along() -> None:
     assert [(m.kind, m.member, m.label) for m, _ in made] == [
         ("volume", "volume.npy.gz", ""),
         ("mask", "masks.npy.gz", "low"),
-        ("mask", "masks-1.npy.gz", "odd"),
+        ("mask", "masks_1.npy.gz", "odd"),
     ]
     assert {(m.shape, m.affine, m.target) for m, _ in made} == {
         ((5, 24, 18), made[0][0].affine, "grid_2.5x0.35x0.35mm")

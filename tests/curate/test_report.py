@@ -277,6 +277,50 @@ def test_the_volume_is_shown_as_radiologists_look_at_it_with_its_mask() -> None:
         expected = picture.uri
 
 
+def test_chosen_slices_are_shown_in_their_own_plane_with_the_masks_of_their_grid() -> None:
+    """A sagittal stack of which three slices were chosen: head up, anterior on the left, one of two maps drawn."""
+    from curate.arrays import Volume, encode_npy_gz
+    from curate.render import RenderConfig, render_volume
+
+    affine = np.array([[0, 0, 4, -20], [-1, 0, 0, 30], [0, -2, 0, 40], [0, 0, 0, 1]], np.float64)
+    z, y, x = np.indices((9, 30, 40))  # z to the right, y to the feet, x to the back
+    nose = ((x - 6) ** 2 + (y - 8) ** 2 < 20) & (z > 2)
+    volume = Volume(
+        (nose * 500).astype(np.int16), affine, "scanner", (250.0, 500.0), masks={"nose": nose.astype(np.uint8)}
+    )
+    target = RenderConfig.model_validate({"volume": {"target": "key_slices", "count": 3}}).volume
+    ((media, data),) = render_volume(volume, target)
+    assert media.slices is not None
+    entry: dict[str, object] = {
+        "inverted": False,
+        "window": None,
+        "units": media.units,
+        "kind": "volume",
+        "member": media.member,
+    }
+    entry |= {"shape": list(media.shape), "affine": media.affine, "slices": list(media.slices)}
+    mask: dict[str, object] = {
+        "kind": "mask",
+        "member": "masks.npy.gz",
+        "shape": [9, 30, 40],
+        "affine": affine.tolist(),
+    }
+    other = {**mask, "member": "masks_1.npy.gz", "value": 1, "label": "tip"}
+    members = {media.member: data, "masks.npy.gz": encode_npy_gz(nose.astype(np.uint8))}
+    picture = picture_of([entry, {**mask, "value": 1, "label": "nose"}, other], members)
+    assert picture is not None
+    assert picture.note == "sagittal slice 2 of 3 shown"
+    assert picture.legend == (("nose", "#ffb000"),)
+    assert (picture.width, picture.height) == (213, 320)  # 40 mm x 60 mm
+    with PIL.Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as image:
+        rows, columns = np.nonzero(np.asarray(image.convert("L")) > 100)
+    assert (rows.mean() / 320, columns.mean() / 213) == pytest.approx((8.5 / 30, 6.5 / 40), abs=0.02)
+    elsewhere = {**mask, "affine": np.diag([2.0, 2.0, 2.0, 1.0]).tolist(), "value": 1, "label": "nose"}
+    plain = picture_of([entry, elsewhere], members)
+    assert plain is not None
+    assert plain.legend == ()
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("av") is None or importlib.util.find_spec("imageio_ffmpeg") is None,
     reason="medcurate[video] is not installed",

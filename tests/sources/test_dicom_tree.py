@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -19,9 +20,12 @@ from pydicom.dataset import Dataset
 
 from curate.dicom.series import read_series
 from curate.inventory import entry_of
+from manifests.errors import RecordError
+from sources import dicom_peek
 from sources.base import Entry, Item, Place, list_files
 from sources.dicom_stacks import stacks
 from sources.dicom_tree import DicomTree
+from sources.dicom_walk import Odd, Wanted, walked
 from tests.marks import FRAME, SERIES, blob, item, rotated, rtstruct, save, seg
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -109,10 +113,10 @@ class TestRealFiles:
 
     def test_a_tilted_series_and_a_multi_frame_file_are_volumes_and_a_pair_is_none(self) -> None:
         found = items_of(SHARED / "dicom-dicom2nifti")
-        assert [len(i.files) for i in series_of(found)] == [4] * 5
+        assert [len(i.files) for i in series_of(found)] == [4] * 4
         (one,) = [i for i in found if i.form == "dicom_volume"]
         assert one.upstream_id == one.files[0].path == "philips_enhanced/anatomical/001/IM-0001-0170-0001.dcm"
-        assert sum(i.form == "dicom_image" for i in found) == 7
+        assert sum(i.form == "dicom_image" for i in found) == 7 + 4  # of which four are in colour
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -202,6 +206,67 @@ def test_localizers_pairs_and_other_kinds_stay_out_of_stacks(tmp_path: Path) -> 
     assert sum(i.form == "dicom_image" for i in found) == 10
 
 
+def test_colour_slices_are_images_and_a_series_whose_slices_have_studies_of_their_own_is_one(tmp_path: Path) -> None:
+    for number in range(4):
+        slice_file(tmp_path / f"a{number}.dcm", number, float(number), StudyInstanceUID=f"1.2.3.{number}")
+        slice_file(tmp_path / f"b{number}.dcm", 10 + number, number + 0.5, SamplesPerPixel=3)
+        for study in range(2):
+            more = {"SeriesInstanceUID": "7.7.7", "StudyInstanceUID": f"1.2.3.{study}"}
+            slice_file(tmp_path / f"c{study}{number}.dcm", 20 + number + 5 * study, float(number), **more)
+    found = items_of(tmp_path)
+    names = sorted([Path(f.path).stem[:-1] for f in i.files] for i in series_of(found))
+    assert names == [["a"] * 4, ["c0"] * 4, ["c1"] * 4]
+    assert sorted(i.upstream_id for i in found if i.form == "dicom_image") == [f"b{n}.dcm" for n in range(4)]
+
+
+def mosaic_file(path: Path, number: int, **more: Any) -> Path:
+    """One volume as a Siemens mosaic: its header."""
+    kinds = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    return slice_file(path, number, 0.0, ImageType=kinds, **more)
+
+
+def test_the_mosaics_of_a_series_are_told_apart_like_the_volumes_of_a_split_series(tmp_path: Path) -> None:
+    for number in range(3):  # stored last to first; one file is a copy
+        mosaic_file(tmp_path / f"t{number}.dcm", number, AcquisitionNumber=3 - number)
+        mosaic_file(tmp_path / f"n{number}.dcm", 3 - number, SeriesInstanceUID="7.7.7", AcquisitionNumber=1)
+        b_value = PRIVATE["siemens"](500 * number)
+        mosaic_file(tmp_path / f"b{number}.dcm", number, SeriesInstanceUID="8.8.8", private=b_value)
+    mosaic_file(tmp_path / "copy.dcm", 0, AcquisitionNumber=3)
+    mosaic_file(tmp_path / "alone.dcm", 0, SeriesInstanceUID="9.9.9")
+    told = {i.upstream_id: facts_of(i) for i in items_of(tmp_path)}
+    for name, moment in {"t0": "3", "copy": "3", "t1": "2", "t2": "1", "n0": "3", "n1": "2", "n2": "1"}.items():
+        assert told[f"{name}.dcm"] == {"time_point": moment, "time_points": "3"}
+    assert [told[f"b{n}.dcm"] for n in range(3)] == [{"b_value_s_mm2": b} for b in ("0", "500", "1000")]
+    assert told["alone.dcm"] == {}
+
+
+def _peek_outcome(read: Callable[..., dict[str, str]], path: Path) -> object:
+    try:
+        return read(path, "PatientID", pseudonym)
+    except RecordError as error:
+        return error.reason, error.found
+
+
+@pytest.mark.slow
+def test_the_fast_peek_is_that_of_pydicom_for_every_file_at_hand(tmp_path: Path) -> None:
+    slice_file(tmp_path / "cyrillic.dcm", 1, 0.0, SpecificCharacterSet="ISO_IR 144", PatientID="Люкceмбypг")
+    slice_file(tmp_path / "number.dcm", 1, 0.0, private={0x00200013: ("DS", "1.5")})
+    for vendor, private in PRIVATE.items():
+        slice_file(tmp_path / f"{vendor}.dcm", 1, 0.0, private=private(800), PixelData=bytes(40))
+    fast = 0
+    packaged = Path(str(importlib.import_module("pydicom.data").__file__)).parent
+    for path in sorted(p for root in (tmp_path, packaged, SHARED) for p in root.rglob("*") if p.is_file()):
+        with path.open("rb") as stream:
+            if stream.read(132)[128:] != b"DICM":
+                continue
+        outcome = _peek_outcome(dicom_peek.peek_header, path)
+        assert outcome == _peek_outcome(dicom_peek.peek_with_pydicom, path), path.name
+        with contextlib.suppress(Odd):
+            walked(path, Wanted(frozenset()))
+            fast += 1
+    assert fast > 50
+
+
 def test_a_derived_map_beside_a_stack_stays_a_stack_of_its_own(tmp_path: Path) -> None:
     for number in range(5):
         slice_file(tmp_path / f"a{number}.dcm", number, float(number))
@@ -219,7 +284,8 @@ def test_stacks_do_not_depend_on_the_order_of_entries(order: list[int]) -> None:
             1,
             "0",
             {
-                "pile": "p", "stack": "s", "instance": str(n), "position": f"0,0,{n % 4}",
+                "series_pile": "p", "pile": "p", "stack": "s", "EchoTime": "", "instance": str(n),
+                "position": f"0,0,{n % 4}",
                 "orientation": "1,0,0,0,1,0", "InstanceNumber": str(n), "ImageType": "",
             },
         )

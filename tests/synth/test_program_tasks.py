@@ -266,10 +266,13 @@ def test_sizes_are_asked_with_the_spacing_of_what_is_shown_and_not_without_it(br
     assert spacing_words(dataclasses.replace(brain, media=(uneven,))).endswith("index along z: 10, 20, 35.")
     spread = dataclasses.replace(some, slices=(10, 20, 31, 41))
     assert "evenly along z from index 10 to 41" in spacing_words(dataclasses.replace(brain, media=(spread,)))
-    clip_of_slices = dataclasses.replace(volume, kind="video", shape=(4, 118, 100, 3), slices=(30, 40, 50, 60))
+    few = dataclasses.replace(volume, kind="video", shape=(4, 118, 100, 3), slices=(30, 40, 50, 60))
+    shown = dataclasses.replace(brain, media=(few, *masks))
+    assert not any(p.unit in ("mm", "mL") for p in measure.drafts(record("volume", shown), shown, config, 1)[0].proofs)
+    clip_of_slices = dataclasses.replace(few, shape=(10, 118, 100, 3), slices=tuple(range(2, 95, 10)))
     shown = dataclasses.replace(brain, media=(clip_of_slices, *masks))
     talk = measure.drafts(record("volume", shown), shown, config, 1)[0]
-    assert any(p.call == "slice_range(mask=gray_matter)" and p.value == "0-3" for p in talk.proofs)
+    assert any(p.call == "slice_range(mask=gray_matter)" and p.value == "0-7" for p in talk.proofs)
     assert "Voxel spacing: 20.0 x 2.0 x 2.0 mm" in "".join(turn.content for turn in talk.turns)
 
 
@@ -288,8 +291,9 @@ def test_nothing_is_asked_of_a_structure_that_no_shown_slice_cuts(brain: MediaVi
 def test_landmarks_with_names_of_their_own_give_distances_and_angles() -> None:
     places = {"nasion": "0,80,10", "sella": "0,0,10", "basion": "0,-30,-20", "inion": "0,-80,20"}
     facts = tuple(Fact("landmark", value, "landmarks:x", "mm", name) for name, value in places.items())
-    array = np.zeros((4, 5, 6), np.int16)
-    affine = tuple(tuple(float(v) for v in row) for row in np.eye(4))
+    array = np.zeros((21, 21, 21), np.int16)
+    affine = tuple(tuple(float(v) for v in row) for row in np.diag([10, 10, 10, 1]).astype(float))
+    affine = tuple((*row[:3], -100.0) for row in affine[:3]) + affine[3:]
     view = MediaView((entry("v", "volume", array, affine),), {"v": array}.__getitem__, facts)
     talk, *prompts = measure.drafts(record("volume", view), view, Measure(max_questions=20), 1)
     values = {p.call: (p.value, p.unit) for p in talk.proofs}

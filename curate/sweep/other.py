@@ -1,0 +1,90 @@
+"""The needles of forms without a DICOM header: strings of NIfTI headers, EXIF and PNG texts, and what was scrubbed."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from curate.deidentify.text import _SHAPES
+from curate.guard import open_stream, typed
+from curate.sweep.needles import SCRUBBED, Needles
+from manifests.errors import RecordError
+
+_NIFTI = {
+    348: (("data_type", 4, 10), ("db_name", 14, 18), ("descrip", 148, 80), ("aux_file", 228, 24),
+          ("intent_name", 328, 16)),
+    540: (("descrip", 240, 80), ("aux_file", 320, 24), ("intent_name", 508, 16)),
+}  # fmt: skip
+_EXIF = {
+    270: "ImageDescription", 306: "DateTime", 315: "Artist", 316: "HostComputer", 33432: "Copyright",
+    36867: "DateTimeOriginal", 36868: "DateTimeDigitized", 37510: "UserComment", 40091: "XPTitle", 40092: "XPComment",
+    40093: "XPAuthor", 40094: "XPKeywords", 40095: "XPSubject", 42016: "ImageUniqueID", 42032: "CameraOwnerName",
+    42033: "BodySerialNumber",
+}  # fmt: skip
+_EXIF_FOLDER = 34665
+_PERSONS = frozenset({315, 40093, 42032})
+_WIDE = range(40091, 40096)
+_DAYS = frozenset({306, 36867, 36868})
+_MAY_SHOW = re.compile(r"@|\d{4}|://|www\.|\d\.\d+\.\d")  # no shape of an identifier is without one of these
+
+
+def add_scrubbed(needles: Needles, texts: Iterable[str]) -> None:
+    """What `scrub_text` replaces by shape. It may stand in the record's lineage (an article's number), nowhere else."""
+    for text in texts:
+        for _, shape in _SHAPES if _MAY_SHOW.search(text) else ():
+            for match in shape.finditer(text):
+                needles.add_value(SCRUBBED, match[0])
+
+
+def add_nifti(needles: Needles, path: Path) -> None:
+    """The strings of a NIfTI-1 or -2 header; any other file has none. Raises RecordError as `open_stream`."""
+    with open_stream(path) as stream:
+        head = stream.take(540)
+    for name, start, size in _NIFTI.get(_header_size(head), ()):
+        text = head[start : start + size].split(b"\0")[0].decode("latin-1").strip()
+        needles.add_sentence(name, text)
+        if name in ("db_name", "aux_file", "intent_name"):
+            needles.add_form(name, text)
+
+
+def _header_size(head: bytes) -> int:
+    if len(head) < 348:
+        return 0
+    sizes = struct.unpack("<i", head[:4]) + struct.unpack(">i", head[:4])
+    size = next((s for s in sizes if s in _NIFTI), 0)
+    return size if size <= len(head) else 0
+
+
+def add_picture(needles: Needles, path: Path) -> None:
+    """EXIF values that name somebody, something or a day, and the text chunks of a PNG. A file that cannot be opened
+    has none: the reader says what is wrong with it."""
+    from PIL import Image
+
+    try:
+        with typed("bad_image", ""), Image.open(path) as picture:
+            exif = picture.getexif()
+            tags = {**dict(exif), **dict(exif.get_ifd(_EXIF_FOLDER))}
+            texts = [(str(k), v) for k, v in picture.info.items() if isinstance(v, str)]
+            comment = picture.info.get("comment")
+    except RecordError:
+        return
+    texts += [("comment", comment.decode("latin-1"))] if isinstance(comment, bytes) else []
+    for tag, name in _EXIF.items():
+        for text in _exif_text(tag, tags.get(tag)):
+            if tag in _DAYS:
+                needles.add_day(name, text.replace(":", "-"))
+            else:
+                needles.add_sentence(name, text)
+                needles.add_form(name, text if tag not in (270, 37510) else "")
+                needles.add_name(name, "^".join(text.split()) if tag in _PERSONS else "")
+    for name, text in texts:
+        needles.add_sentence(re.sub(r"[^A-Za-z ]", "", name)[:20] or "text", text)
+
+
+def _exif_text(tag: int, value: object) -> Iterator[str]:
+    if isinstance(value, bytes):
+        yield value.decode("utf-16le" if tag in _WIDE else "latin-1", "replace").strip("\0 ")
+    elif isinstance(value, str):
+        yield value.strip("\0 ")
