@@ -14,11 +14,27 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from curate.sandbox import Answered, Began, Said, Serve
+from manifests.card import Card
+from sources.base import Pseudonym, SourceConfig
 
 RANGE = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+
+
+class DeadlyPeeks(SourceConfig):
+    """Files of which those called `deadly` kill who peeks, `odd` raise what no parser should."""
+
+    card: ClassVar[Card] = Card(name="deadly", what="files that kill who looks at them")
+    source: Literal["deadly"] = "deadly"
+
+    def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
+        if path.name == "deadly":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if path.name == "odd":
+            raise ZeroDivisionError(path.name)
+        return {"size": str(path.stat().st_size), "who": pseudonym("patient", "a")}
 
 
 def open_deadly(setup: Any) -> Serve:

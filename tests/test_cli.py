@@ -51,6 +51,7 @@ def corpus(tmp_path: Path) -> Path:
         ({"stages": ["dpo"]}, "'pretrain', 'sft' or 'rlvr'"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_recipe_is_one_line_with_the_choices_and_writes_nothing(
     corpus: Path, changes: dict[str, Any], named: str, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_run_tells_what_it_made_and_verify_agrees(corpus: Path, tmp_path: Path
     assert curate("query", out, "funnel").exit_code == 0
 
 
+@pytest.mark.slow
 def test_more_failures_than_the_recipe_allows_end_with_exit_code_3(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = curate("run", corpus, "--out", out, "--workers", "0", "--quiet", "--set", "limits.failed=0.01")

@@ -127,6 +127,7 @@ def put(config: dict[str, Any], path: str, value: Any) -> None:
     config[last] = value
 
 
+@pytest.mark.slow
 def test_rays_validator_accepts_the_file(config: dict[str, Any]) -> None:
     rays_own(config)
 

@@ -51,6 +51,7 @@ def test_byte_order_and_memory_layout_do_not_change_the_bytes() -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.data())
+@pytest.mark.slow
 def test_mutated_npy_bytes_decode_or_fail_typed(data: st.DataObject) -> None:
     good = bytearray(encode_npy(np.arange(12, dtype=np.int16).reshape(3, 4)))
     for _ in range(data.draw(st.integers(1, 4))):

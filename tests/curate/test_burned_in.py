@@ -76,6 +76,7 @@ def _hull(truth: NDArray[np.bool_]) -> TextBox:
 
 
 @needs_ocr
+@pytest.mark.slow
 def test_an_image_without_text_keeps_every_pixel_and_says_so() -> None:
     image = Image(ground(160, 160), "display")
     after, steps = clean_pixels(image, None, DETECT)

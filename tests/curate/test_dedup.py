@@ -370,6 +370,7 @@ def test_signatures_alone_find_the_same_but_for_their_error() -> None:
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_weighing_misses_more_finds_more_of_what_is_near_the_threshold() -> None:
     texts = abstracts()[:100]
     plain, eager = planted(texts, 0.05, 0.5, exact=True), planted(texts, 0.05, 0.9, exact=True)

@@ -341,6 +341,7 @@ def packaged() -> Iterator[tuple[Path, Dataset]]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow
 def test_every_packaged_file_comes_out_without_its_names_ids_and_uids_or_is_a_record_error() -> None:
     cleaned_files, leaks = 0, []
     for path, ds in packaged():

@@ -244,6 +244,7 @@ eighths = st.integers(-16, 80).map(lambda n: n / 8)
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.tuples(eighths, eighths), min_size=3, max_size=7), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_fill_is_the_even_odd_rule_in_exact_arithmetic(polygons: list[list[tuple[float, float]]]) -> None:
     """Corners on eighths hit centres and rows often, so every tie is tried; the oracle counts with fractions."""
     made = fill([np.array(p) for p in polygons], (8, 9))

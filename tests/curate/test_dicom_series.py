@@ -351,6 +351,7 @@ SYNTAXES = [
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [7, 8, 12, 16])
+@pytest.mark.slow
 def test_a_series_is_the_same_in_every_encoding(tmp_path: Path, bits: int, signed: bool) -> None:
     kind = "i" if signed else "u"
     rng = np.random.default_rng(bits)

@@ -160,6 +160,7 @@ def test_the_text_marks_and_counts() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_started() -> None:
     heavy = ("ray", "xllamacpp", "vllm")
     code = f"import sys; from curate.doctor import examine; examine(); print([m for m in {heavy} if m in sys.modules])"

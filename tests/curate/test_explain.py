@@ -110,6 +110,7 @@ def test_a_damaged_shard_does_not_stop_the_story(copied: Path) -> None:
 # --- compare ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_output_differs_in_nothing_from_itself_made_again(small_output: Path, tmp_path: Path) -> None:
     assert differences(small_output, small_output) == []
     again = tmp_path / "again"
@@ -118,6 +119,7 @@ def test_an_output_differs_in_nothing_from_itself_made_again(small_output: Path,
     assert differences(small_output, again) == []
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_and_changed_inputs_are_told_with_their_effects(small_output: Path, tmp_path: Path) -> None:
     recipe = make_corpus(tmp_path / "corpus")
     (tmp_path / "corpus" / "scans" / "a" / "README.txt").write_text("another text")

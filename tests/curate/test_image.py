@@ -97,6 +97,7 @@ def test_a_pixel_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int)
 
 @settings(deadline=None, max_examples=120)
 @given(st.data())
+@pytest.mark.slow
 def test_mutated_files_read_or_fail_typed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP"]))
     stream = io.BytesIO()

@@ -341,12 +341,14 @@ def test_a_clip_is_shown_by_four_frames_in_order(tmp_path: Path) -> None:
     assert corners == pytest.approx([20, 60, 100, 140], abs=6)
 
 
+@pytest.mark.slow
 def test_equal_outputs_give_equal_pages(out: Path, tmp_path: Path) -> None:
     again = make(tmp_path / "elsewhere", images=True)
     assert page(again) == page(out)
     assert str(tmp_path) not in page(again)
 
 
+@pytest.mark.slow
 def test_an_output_without_images_is_reported_and_long_lists_are_cut(tmp_path: Path) -> None:
     out = make(tmp_path / "words", images=False, bad_lines=MOST_ROWS + 30)
     parsed = Page(write_report(out).read_text(encoding="utf-8"))

@@ -65,6 +65,7 @@ def test_a_duplicate_carries_its_evidence(finished: Path) -> None:
             assert {"method", "score", "threshold", "matched"} <= set(json.loads(row["evidence"]))
 
 
+@pytest.mark.slow
 def test_another_folder_another_listing_order_and_another_data_root_change_no_byte(
     corpus: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +84,7 @@ def test_another_folder_another_listing_order_and_another_data_root_change_no_by
     assert read_manifest(tmp_path / "out").fingerprint == read_manifest(finished).fingerprint
 
 
+@pytest.mark.slow
 def test_nothing_changed_runs_nothing(corpus: Path, finished: Path) -> None:
     before = digests(finished)
     assert run_recipe(corpus, finished).executed == 0
@@ -114,6 +116,7 @@ def test_an_edit_recomputes_only_what_depends_on_it(
     assert result.executed == sum(after.values()) - sum(before.values())
 
 
+@pytest.mark.slow
 def test_a_new_file_reads_that_file_and_no_other(corpus: Path, finished: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(corpus.parent, moved)
@@ -131,6 +134,7 @@ def test_a_new_file_reads_that_file_and_no_other(corpus: Path, finished: Path, t
     assert len(changed) <= 1  # the new copy may be the keeper, if its key is the smaller one
 
 
+@pytest.mark.slow
 def test_a_shard_changed_on_disk_is_packed_anew_by_the_next_run(corpus: Path, finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run_recipe(corpus, out)
@@ -144,6 +148,7 @@ def test_a_shard_changed_on_disk_is_packed_anew_by_the_next_run(corpus: Path, fi
     assert digests(out) == digests(finished)
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_between_plan_and_reading_fails_alone(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +169,7 @@ def test_a_file_that_changes_between_plan_and_reading_fails_alone(
     assert found["dicom_tree/a/CT_small.dcm"] == "changed_since_plan"
 
 
+@pytest.mark.slow
 def test_links_fifos_and_folders_behind_links_are_refused_not_followed(corpus: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(corpus.parent, moved)
@@ -180,6 +186,7 @@ def test_links_fifos_and_folders_behind_links_are_refused_not_followed(corpus: P
     assert not any("secret" in uri for uri in found)
 
 
+@pytest.mark.slow
 def test_another_key_gives_other_pseudonyms_and_the_key_is_written_nowhere(
     corpus: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

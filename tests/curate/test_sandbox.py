@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import pytest
 
@@ -27,13 +27,13 @@ from curate.prepare import PrepareSpec, read_rows, record_of
 from curate.recipe import load, shipped
 from curate.sandbox import Answer, Death, Limits, Thing, confine, run
 from curate.store import file_sha256
-from manifests.card import Card
 from manifests.errors import MedcurateError
 from manifests.record import Fact, FileRef, canonical_json, to_json
-from sources.base import Entry, Item, Place, Pseudonym, SourceConfig, list_files
+from sources.base import Entry, Item, Place, list_files
 from sources.dicom_tree import DicomTree
 from tests.cluster.killing import KillingSource, killing_unit
 from tests.corpus import packaged
+from tests.deadly import DeadlyPeeks
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = Limits(memory_bytes=256 << 20, seconds=0.5)
@@ -75,16 +75,17 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
         ("abort", "signal 6 (SIGABRT)"),
         ("swell", "more than 0.25 GiB of memory"),
         ("swell_below_python", "signal 11 (SIGSEGV)"),
-        ("hang", "more than 0.5 s"),
+        pytest.param("hang", "more than 0.5 s", marks=pytest.mark.slow),
         ("hang_below_python", "more than 0.5 s"),
         ("leave_a_child", "exit code 3"),
-        ("breed", "more than 0.5 s"),
+        pytest.param("breed", "more than 0.5 s", marks=pytest.mark.slow),
         ("babble", "an answer that is none"),
         ("answer_nan", "ValueError in the parser's process"),
         ("stop_without_a_word", "exit code 0"),
         ("raise_oddly", "LookupError in the parser's process"),
     ],
 )
+@pytest.mark.slow
 def test_what_kills_a_parser_costs_itself_alone(deadly: str, found: str, tmp_path: Path) -> None:
     told(tmp_path, ["fine"])  # the interpreter's start is not what is timed
     began = time.monotonic()
@@ -118,6 +119,7 @@ def test_what_kills_its_parser_once_is_answered_as_if_it_had_not(tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_early_loss_is_not_counted_against_a_later_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SUSPECT_S", 0.2)
     answers = told(tmp_path, ["die_once", "rest", "die_once_too", "fine"])
@@ -233,34 +235,19 @@ def test_a_function_that_cannot_be_imported_is_an_error_of_ours_at_once(tmp_path
         list(run("tests.no_such_module:open", None, [Thing("fine")], EASY, str))
 
 
-class DeadlyPeeks(SourceConfig):
-    """Files of which those called `deadly` kill who peeks, `odd` raise what no parser should."""
-
-    card: ClassVar[Card] = Card(name="deadly", what="files that kill who looks at them")
-    source: Literal["deadly"] = "deadly"
-
-    def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
-        if path.name == "deadly":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if path.name == "odd":
-            raise ZeroDivisionError(path.name)
-        return {"size": str(path.stat().st_size), "who": pseudonym("patient", "a")}
-
-
 def hint() -> KeyHint:
     return KeyHint("killing", 0, "", Keyring.load("killing", 0).key_id)
 
 
-def test_a_header_that_kills_its_parser_keeps_its_place_in_the_inventory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+@pytest.mark.slow
+def test_a_header_that_kills_its_parser_keeps_its_place_in_the_inventory(tmp_path: Path) -> None:
     root, out = tmp_path / "in", tmp_path / "out"
     for folder in (root, out):
         folder.mkdir()
     for name in ("a", "deadly", "odd", "z"):
         (root / name).write_text(name)
     (root / "link").symlink_to("a")
-    monkeypatch.setattr(DeadlyPeeks, "__module__", "tests.curate.test_sandbox")
     place = Place(root, root)
     spec = inventory.InventorySpec(DeadlyPeeks(root=".", licence="MIT"), place, tuple(list_files(root, False)), hint())
     inventory.work(spec, out, out)
@@ -289,6 +276,7 @@ def test_a_record_that_kills_its_parser_fails_alone_and_its_worker_lives(tmp_pat
     assert "limits.memory" in lost.remedy
 
 
+@pytest.mark.slow
 def test_the_bytes_of_a_unit_are_those_of_parsing_in_the_worker(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("CT_small.dcm", "MR_small_RLE.dcm", "MR_truncated.dcm", "rtplan.dcm"):
@@ -312,6 +300,7 @@ def test_the_bytes_of_a_unit_are_those_of_parsing_in_the_worker(tmp_path: Path) 
     assert statuses["failed"] >= 1
 
 
+@pytest.mark.slow
 def test_sources_and_items_cross_unchanged(tmp_path: Path) -> None:
     place = Place(tmp_path / "a", tmp_path)
     for name in sorted(shipped()):

@@ -249,6 +249,7 @@ def test_a_canonical_clip_has_no_sound_no_text_and_no_program_names(secretive: P
     assert data.count(b"ilst") == data.count(b"\x00\x00\x00\x08ilst")  # the box of tags is there, and empty
 
 
+@pytest.mark.slow
 def test_a_canonical_clip_repeats_byte_for_byte_copied_or_encoded(secretive: Path, tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=33x21:rate=10:duration=1", tmp_path / "odd.gif")
     for path in (secretive, tmp_path / "odd.gif"):
@@ -258,6 +259,7 @@ def test_a_canonical_clip_repeats_byte_for_byte_copied_or_encoded(secretive: Pat
         assert told[0] == told[1]
 
 
+@pytest.mark.slow
 def test_a_copied_clip_keeps_every_frame_and_time(bikes: Clip) -> None:
     out, info, times = bikes
     assert decoded_planes(out) == decoded_planes(packaged("bikes.mp4"))
@@ -354,6 +356,7 @@ def test_frames_are_upright_as_ffmpeg_shows_them(tmp_path: Path, turn: tuple[int
         assert np.array_equal(seen, full_decode(made, indices, angle // 90))
 
 
+@pytest.mark.slow
 def test_a_time_that_no_frame_has_is_refused(bikes: Clip) -> None:
     out, _, _ = bikes
     assert np.array_equal(read_frames(out, [1], (0.0, 0.48)), full_decode(out, [12]))

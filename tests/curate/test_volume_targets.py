@@ -177,6 +177,7 @@ def test_merlin_is_turned_to_ras_and_its_middle_is_cut_out() -> None:
     assert np.flatnonzero(made.voxels.any(axis=(1, 2))).tolist() == [78, 79, 80, 81]
 
 
+@pytest.mark.slow
 def test_ct_clip_pads_the_smaller_half_before() -> None:
     volume = Volume(np.arange(5 * 7 * 7, dtype=np.int16).reshape(5, 7, 7), np.diag([0.75, 0.75, 1.5, 1.0]), "HU")
     made = targets.ct_clip_480x480x240(volume)

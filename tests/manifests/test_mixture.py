@@ -44,6 +44,7 @@ def counted(draws: list[Draw]) -> Counter[tuple[str, str]]:
 
 
 @given(worlds(), st.integers(0, 5))
+@pytest.mark.slow
 def test_without_samples_and_weights_every_offer_is_drawn_once(offers: list[Offer], seed: int) -> None:
     shares = [Share(source=s, max_repeat=3) for s in SOURCES]
     draws = draw(offers, shares, Mixture(), seed)
@@ -51,6 +52,7 @@ def test_without_samples_and_weights_every_offer_is_drawn_once(offers: list[Offe
 
 
 @given(worlds(), share_lists(st.none() | WEIGHTS), st.integers(1, 200), st.booleans())
+@pytest.mark.slow
 def test_the_number_asked_is_drawn_exactly_or_everything_that_may_be(
     offers: list[Offer], shares: list[Share], samples: int, staged: bool
 ) -> None:
@@ -63,6 +65,7 @@ def test_the_number_asked_is_drawn_exactly_or_everything_that_may_be(
 
 
 @given(worlds(), share_lists(st.none() | WEIGHTS), st.none() | st.integers(1, 100), st.none() | st.integers(1, 2))
+@pytest.mark.slow
 def test_no_draw_breaks_its_limits_and_the_table_tells_the_counts(
     offers: list[Offer], shares: list[Share], samples: int | None, cap: int | None
 ) -> None:
@@ -80,6 +83,7 @@ def test_no_draw_breaks_its_limits_and_the_table_tells_the_counts(
 
 
 @given(worlds(), share_lists(WEIGHTS))
+@pytest.mark.slow
 def test_weights_without_samples_give_the_largest_draw_in_proportion(offers: list[Offer], shares: list[Share]) -> None:
     rows = table(offers, shares, Mixture())
     by_source = {s.source: s for s in shares}
@@ -97,6 +101,7 @@ def test_weights_without_samples_give_the_largest_draw_in_proportion(offers: lis
 
 @settings(max_examples=40)
 @given(worlds(), share_lists(st.none() | WEIGHTS), st.integers(1, 60), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_the_order_of_the_input_is_immaterial(
     offers: list[Offer], shares: list[Share], samples: int, rng: object
 ) -> None:

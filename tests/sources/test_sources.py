@@ -54,6 +54,7 @@ def samples(out: Path, stage: str) -> list[dict[str, Any]]:
 class TestSharedData:
     pytestmark = needs_shared
 
+    @pytest.mark.slow
     def test_a_dicom_series_of_a_tree_becomes_one_volume(self, tmp_path: Path) -> None:
         root = SHARED / "dicom-ct-head-slicer"
         rows = rows_of(tmp_path, {"source": "dicom_tree", "root": str(root)})
@@ -62,6 +63,7 @@ class TestSharedData:
         assert len(volumes[0]["lineage"]) > 50
         every_file_once(rows, root)
 
+    @pytest.mark.slow
     def test_one_mask_per_organ_is_measured_in_millilitres(self, tmp_path: Path) -> None:
         root = SHARED / "ct-totalsegmentator"
         organs = ("liver", "spleen", "aorta")
@@ -139,6 +141,7 @@ def volume_ml(path: Path) -> float:
     return float((sitk.GetArrayViewFromImage(image) > 0).sum() * voxel / 1000)
 
 
+@pytest.mark.slow
 def test_jsonl_lines_that_are_wrong_fail_alone_with_their_number(tmp_path: Path) -> None:
     good = json.dumps({"q": "Is there an effusion?", "a": "No effusion is seen on this examination."})
     lines = [

@@ -86,6 +86,7 @@ def test_each_dialect_writes_as_its_model_reads() -> None:
 
 @settings(deadline=None)
 @given(images(), st.floats(0.1, 8), st.floats(0.1, 8))
+@pytest.mark.slow
 def test_resizing_there_and_back_is_no_change(image: tuple[int, int, Box2D], y: float, x: float) -> None:
     box = image[2]
     assert scaled(scaled(box, y, x), 1 / y, 1 / x) == pytest.approx(box)
@@ -134,6 +135,7 @@ def test_what_is_not_one_box_is_refused(text: str) -> None:
         from_m3d([0.5, 0, 0, 0.1, 1, 1], (10, 10, 10))
 
 
+@pytest.mark.slow
 def test_a_box_earns_its_reward_by_overlap() -> None:
     gold = Answer("box", "10,10,0,20,20,10", "box", tolerance=0.5)
     said = {"[10, 10, 0, 20, 20, 10]": True, "<think>x</think><answer>[11,10,0,20,20,10]</answer>": True,

@@ -379,6 +379,7 @@ def test_articles_follow_the_sound() -> None:
 # --- multiple choice -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_multiple_choice_on_codes_has_one_right_option_and_balanced_letters() -> None:
     letters: Counter[str] = Counter()
     asked = 0

@@ -87,6 +87,7 @@ calls = st.builds(
 
 
 @given(calls)
+@pytest.mark.slow
 def test_every_call_survives_its_text(call: Call) -> None:
     assert parse_call(format_call(call)) == call
 
@@ -131,6 +132,7 @@ def test_numbers_are_plain_decimals_with_fixed_places(value: float, places: int)
 @pytest.mark.shared_data
 @needs_shared
 @pytest.mark.parametrize("name", ORGANS)
+@pytest.mark.slow
 def test_size_and_diameter_of_real_organs_equal_simpleitk(ct: MediaView, name: str) -> None:
     image = sitk.ReadImage(str(SHARED / "example_seg_fast" / f"{name}.nii.gz"))
     shapes = sitk.LabelShapeStatisticsImageFilter()

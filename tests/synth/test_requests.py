@@ -121,6 +121,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_whole_answer_or_none(tmp_path: Path, when: str) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), when], cwd=ROOT, check=False)
     assert done.returncode == -9

@@ -101,6 +101,7 @@ def test_sizes_and_counts_need_every_slice_and_volumes_evenly_spread_ones() -> N
     assert evaluate("slice_range(mask=liver)", view(KEYS)).value == "0-1"
 
 
+@pytest.mark.slow
 def test_the_largest_is_asked_among_structures_that_the_question_names() -> None:
     _, *prompts = measure.drafts(record(view(WHOLE)), view(WHOLE), Measure(max_questions=64), 1)
     (prompt,) = [p for p in prompts if p.proofs[0].call == "largest()"]

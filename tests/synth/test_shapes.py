@@ -144,6 +144,7 @@ def stored(mask: Array, affine: Array, order: tuple[int, ...], flips: tuple[bool
 
 @settings(deadline=None, max_examples=50)
 @given(masks, st.permutations([0, 1, 2]), st.tuples(st.booleans(), st.booleans(), st.booleans()))
+@pytest.mark.slow
 def test_millimetres_and_sides_do_not_depend_on_how_the_array_is_stored(
     mask: Array, order: list[int], flips: tuple[bool, ...]
 ) -> None:

@@ -354,6 +354,7 @@ def test_an_answer_of_the_embedded_model_obeys_its_schema_and_fits(model: Embedd
 
 
 @needs_model
+@pytest.mark.slow
 def test_a_prompt_too_long_and_a_bad_schema_are_errors_and_the_engine_lives_on(
     model: EmbeddedTeacher, tmp_path: Path
 ) -> None:

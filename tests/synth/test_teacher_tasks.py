@@ -97,6 +97,7 @@ def test_a_sentence_that_the_facts_bear_out_is_accepted_with_its_author(script: 
         ("[" * 50_000, "schema"),
     ],
 )
+@pytest.mark.slow
 def test_a_sentence_that_goes_beyond_the_facts_is_caught_by_the_check_of_that_name(
     script: Callable[[str], Ask], answer: str, reason: str
 ) -> None:

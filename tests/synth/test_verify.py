@@ -449,6 +449,7 @@ def _scale(text: str) -> str:
 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not (SHARED / "text-captions-roco").is_dir(), reason="needs ../shared/data/text-captions-roco")
+@pytest.mark.slow
 def test_on_real_captions_changed_sides_numbers_and_units_are_caught_and_the_captions_themselves_pass() -> None:
     """500 published captions, each its own fact: at most 1 % false alarms, at least 95 % of the changes caught."""
     lines = (SHARED / "text-captions-roco/captions_cc_by.tsv").read_text().splitlines()[1:501]
