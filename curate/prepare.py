@@ -76,13 +76,9 @@ class Prepared:
 
 
 def units_of(
-    recipe: Recipe,
-    source: SourceConfig,
-    place: Place,
-    items: list[Item],
-    key: KeyHint,
+    recipe: Recipe, source: SourceConfig, place: Place, items: list[Item], key: KeyHint,
     limits: Limits | None = DEFAULT_LIMITS,
-) -> list[Unit]:
+) -> list[Unit]:  # fmt: skip
     """The prepare units of one source; each key holds the digests of exactly the files that the unit reads. A container
     of rows is a unit by itself: it holds thousands of records."""
     code = code_version("curate.prepare", type(source).__module__)
@@ -220,16 +216,16 @@ def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[
         try:
             yield from spec.source.rows(item, spec.place, pseudonym)
         except RecordError as error:
-            yield dataclasses.replace(
-                item, form="none", status="failed", reason=error.reason, found=error.found, remedy=error.remedy
-            )
+            yield _unopened(item, error.reason, error.found, error.remedy)
         except MemoryError:
             raise
         except Exception as error:
             found = f"{type(error).__name__} while opening a container"
-            yield dataclasses.replace(
-                item, form="none", status="failed", reason="unexpected_error", found=found, remedy=UNEXPECTED_REMEDY
-            )
+            yield _unopened(item, "unexpected_error", found, UNEXPECTED_REMEDY)
+
+
+def _unopened(item: Item, reason: str, found: str, remedy: str) -> Item:
+    return dataclasses.replace(item, form="none", status="failed", reason=reason, found=found, remedy=remedy)
 
 
 def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:

@@ -187,9 +187,6 @@ def _chosen(volumes: Sequence[Carrier], mark: dict[str, str]) -> list[int]:
 
 def _no_pixels(entry: Entry) -> Item:
     kind = entry.peek.get("class") or "no SOP class"
-    if kind.endswith("Image Storage"):
-        found = f"{kind} without rows and columns"
-        return outcome(entry, "failed", "truncated_dicom", found, "fetch the file again, or exclude it")
     return outcome(entry, "dropped", "no_pixels", kind, "none needed: no image in this object", "data")
 
 

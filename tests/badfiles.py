@@ -109,7 +109,7 @@ DICOM: dict[str, Case] = {
     "jpeg_holes.dcm": ("bad_pixels", lambda p: one(p, "JPEG-lossy.dcm", _holed)),
     "rle_holes.dcm": ("bad_pixels", lambda p: one(p, "MR_small_RLE.dcm", _holed)),
     "other_syntax.dcm": ("bad_pixels", lambda p: one(p, "MR_small.dcm", _as_j2k)),
-    "no_height.dcm": ("truncated_dicom", lambda p: one(p, "CT_small.dcm", _set("Rows", 0))),
+    "no_height.dcm": ("no_pixels", lambda p: one(p, "CT_small.dcm", _set("Rows", 0))),
     "samples.dcm": ("bad_header", lambda p: one(p, "CT_small.dcm", _set("SamplesPerPixel", 2))),
     "photometric.dcm": (
         "bad_header",
@@ -124,7 +124,7 @@ DICOM: dict[str, Case] = {
     "ecg.dcm": ("no_pixels", lambda p: put(p, _read("waveform_ecg.dcm"))),
     "structures.dcm": ("dangling_reference", lambda p: rtstruct(p, {"lung": [np.eye(3)]})),
     "no_syntax.dcm": ("no_transfer_syntax", lambda p: _no_syntax(p)),
-    "no_rows.dcm": ("truncated_dicom", lambda p: one(p, "CT_small.dcm", _without("Rows"))),
+    "no_rows.dcm": ("no_pixels", lambda p: one(p, "CT_small.dcm", _without("Rows"))),
     "rows_lie_up.dcm": ("truncated_pixels", lambda p: one(p, "CT_small.dcm", _set("Rows", 4096))),
     "frames_lie.dcm": ("too_large", lambda p: one(p, "CT_small.dcm", _frames_lie)),
     "no_pixel_data.dcm": ("no_pixel_data", lambda p: one(p, "CT_small.dcm", _without("PixelData"))),
