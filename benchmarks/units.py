@@ -74,14 +74,14 @@ def demo_units(work: Path) -> list[Unit]:
     from curate.inventory import KeyHint
     from curate.keyring import Keyring
     from curate.recipe import load, place_of
-    from curate.run import Executor, Options, take_inventory
+    from curate.run import Executor, Options, parser_limits, take_inventory
 
     recipe, folder = load("demo")
     ring = Keyring.load(recipe.name, recipe.seed)
     key = KeyHint(recipe.name, recipe.seed, "", ring.key_id)
     executor = Executor(Options(work, work, folder, workers=0, quiet=True), contextlib.ExitStack())
     sources = [(source, place_of(source, folder, None)) for source in recipe.sources]
-    inputs = take_inventory(sources, key, ring, executor)
+    inputs = take_inventory(sources, key, ring, executor, parser_limits(recipe))
     return [unit for i in inputs for unit in prepare.units_of(recipe, i.source, i.place, list(i.items), key)]
 
 

@@ -16,7 +16,7 @@ from curate import inventory, mix, prepare, present, select, synthesize
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.recipe import Recipe, place_of
-from curate.run import Executor, Inputs, Options, kept_by_unit, take_inventory
+from curate.run import Executor, Inputs, Options, kept_by_unit, parser_limits, take_inventory
 from curate.store import is_done
 from curate.units import Unit
 from manifests.mixture import Row
@@ -59,18 +59,19 @@ def plan(recipe: Recipe, options: Options) -> Plan:
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
     teacher = synthesize.teacher_state(recipe)
+    limits = parser_limits(recipe)
     sources: list[SourcePlan] = []
     inputs: list[Inputs] = []
     with contextlib.ExitStack() as stack:
         executor = Executor(options, stack)
         for source in recipe.sources:
             place = place_of(source, options.recipe_folder, options.data)
-            units = inventory.units_of(source, place, key)
+            units = inventory.units_of(source, place, key, limits)
             size = sum(u.size_bytes for u in units)
             unread = sum(u.size_bytes for u in units if not is_done(options.work, u.stage, u.key))
             items: dict[str, int] = {}
             if unread <= LISTED_ONLY_BYTES:
-                inputs += take_inventory([(source, place)], key, ring, executor)
+                inputs += take_inventory([(source, place)], key, ring, executor, limits)
                 items = dict(sorted(Counter(i.form for i in inputs[-1].items).items()))
             files = sum(u.records for u in units)
             kind = str(getattr(source, "source", ""))
@@ -95,7 +96,9 @@ def _stages(
         return finished == len(units)
 
     prepared = [
-        (i.source.called, u) for i in inputs for u in prepare.units_of(recipe, i.source, i.place, list(i.items), key)
+        (i.source.called, u)
+        for i in inputs
+        for u in prepare.units_of(recipe, i.source, i.place, list(i.items), key, parser_limits(recipe))
     ]
     if not done("prepare", [u for _, u in prepared]):
         return stages, "the later stages depend on what prepare finds", (), None

@@ -53,9 +53,11 @@ class ShardsConfig(Config):
 
 
 class LimitsConfig(Config):
-    """What share of records may fail before the run ends with exit code 3."""
+    """What share of records may fail before the run ends with exit code 3, and what reading one record may cost."""
 
     failed: float = Field(default=0.05, ge=0, le=1)
+    memory: Bytes = Field(default=4 << 30, ge=1 << 28, description="of the process that reads a record")
+    seconds: float = Field(default=600.0, gt=0, description="by the clock, for one record")
 
 
 class Recipe(Config):

@@ -21,6 +21,7 @@ from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.progress import Progress
 from curate.recipe import Recipe, place_of
+from curate.sandbox import Limits
 from curate.store import is_done, read_summary, sweep_temporaries
 from curate.units import Unit, WorkerDeath
 from manifests.errors import MedcurateError, RecipeError
@@ -114,7 +115,8 @@ def run(recipe: Recipe, options: Options) -> Result:
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         executor = Executor(options, stack)
-        inputs = take_inventory(list(zip(recipe.sources, places, strict=True)), key, ring, executor)
+        pairs = list(zip(recipe.sources, places, strict=True))
+        inputs = take_inventory(pairs, key, ring, executor, parser_limits(recipe))
         prepared = prepare_all(recipe, inputs, key, executor)
         decisions, presented = select_and_present(recipe, prepared, executor)
         spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
@@ -139,11 +141,11 @@ def run(recipe: Recipe, options: Options) -> Result:
 
 
 def take_inventory(
-    sources: Sequence[tuple[SourceConfig, Place]], key: KeyHint, ring: Keyring, executor: Executor
+    sources: Sequence[tuple[SourceConfig, Place]], key: KeyHint, ring: Keyring, executor: Executor, limits: Limits
 ) -> list[Inputs]:
     """Every source's files, digested and peeked, and the items they make."""
     options = executor.options
-    units = [inventory.units_of(source, place, key) for source, place in sources]
+    units = [inventory.units_of(source, place, key, limits) for source, place in sources]
     executor.run("inventory", [u for of_source in units for u in of_source], fatal)
     inputs = []
     for (source, place), of_source in zip(sources, units, strict=True):
@@ -156,10 +158,17 @@ def take_inventory(
 
 def prepare_all(recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, executor: Executor) -> list[tuple[str, Unit]]:
     """All prepared units with their source's name, in plan order."""
-    by_source = [(i.source.called, prepare.units_of(recipe, i.source, i.place, list(i.items), key)) for i in inputs]
+    limits = parser_limits(recipe)
+    by_source = [
+        (i.source.called, prepare.units_of(recipe, i.source, i.place, list(i.items), key, limits)) for i in inputs
+    ]
     names = {unit.key: name for name, units in by_source for unit in units}
     done = executor.run("prepare", [u for _, units in by_source for u in units], prepare.split_unit)
     return [(names.get(unit.key, unit.label), unit) for unit in done]
+
+
+def parser_limits(recipe: Recipe) -> Limits:
+    return Limits(recipe.limits.memory, recipe.limits.seconds)
 
 
 def check_extras(recipe: Recipe) -> None:
