@@ -356,6 +356,7 @@ def planted(texts: list[str], share: float, weight: float, exact: bool) -> tuple
 
 
 @pytest.mark.parametrize(("share", "weight"), [(0.01, 0.5), (0.02, 0.5), (0.02, 0.9)])
+@pytest.mark.slow
 def test_planted_near_duplicates_of_real_text_are_found_as_often_as_theory_says(share: float, weight: float) -> None:
     hits, expected, deviation, strangers = planted(list(icd_texts()[:150]), share, weight, exact=True)
     assert expected > 100
@@ -381,6 +382,7 @@ def test_weighing_misses_more_finds_more_of_what_is_near_the_threshold() -> None
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_real_abstracts_have_no_invented_near_duplicates() -> None:
     texts = {f"k{i:03d}": t for i, t in enumerate(abstracts())}
     found = find_duplicates([written(k, t) for k, t in texts.items()], DedupConfig())

@@ -543,6 +543,7 @@ def test_a_jpeg_2000_series_has_the_recorded_voxel_digest() -> None:
         ("dicom-dcm_qa_nih/In/20180918GE/mr_0004", "temporal_series"),
     ],
 )
+@pytest.mark.slow
 def test_shared_series_that_are_no_volume_are_refused(folder: str, reason: str) -> None:
     files = sorted(f for f in (SHARED / folder).iterdir() if f.suffix == ".dcm")
     with pytest.raises(RecordError) as caught:

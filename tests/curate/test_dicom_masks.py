@@ -353,6 +353,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, bytes, Pa
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 255), st.booleans())
+@pytest.mark.slow
 def test_damaged_files_end_typed(sound: list[tuple[Any, bytes, Path]], at: int, byte: int, cut: bool) -> None:
     for read, good, path in sound:
         data = bytearray(good)

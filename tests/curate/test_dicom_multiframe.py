@@ -761,6 +761,7 @@ def test_a_truncated_file_fails_typed_wherever_it_ends(tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(picks=st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(["drop", "blank", "zero"])), max_size=4))
+@pytest.mark.slow
 def test_a_header_with_broken_elements_gives_volumes_or_a_typed_error(picks: Any) -> None:
     made = _double(_b_value)
     for number, how in picks:

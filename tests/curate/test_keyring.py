@@ -97,6 +97,7 @@ def test_a_pickled_keyring_maps_as_before(tmp_path: Path) -> None:
     assert again.pseudonym("patient", "P1") == ring.pseudonym("patient", "P1")
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_maps_the_same() -> None:
     ring = Keyring.load("demo", 7)
     code = (

@@ -86,6 +86,7 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
     ],
 )
 @pytest.mark.slow
+@pytest.mark.slow
 def test_what_kills_a_parser_costs_itself_alone(deadly: str, found: str, tmp_path: Path) -> None:
     told(tmp_path, ["fine"])  # the interpreter's start is not what is timed
     began = time.monotonic()
@@ -119,6 +120,7 @@ def test_what_kills_its_parser_once_is_answered_as_if_it_had_not(tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_an_early_loss_is_not_counted_against_a_later_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SUSPECT_S", 0.2)
@@ -277,6 +279,7 @@ def test_a_record_that_kills_its_parser_fails_alone_and_its_worker_lives(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_bytes_of_a_unit_are_those_of_parsing_in_the_worker(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("CT_small.dcm", "MR_small_RLE.dcm", "MR_truncated.dcm", "rtplan.dcm"):
@@ -345,6 +348,7 @@ def test_what_a_parser_hands_back_is_believed_in_nothing(tmp_path: Path) -> None
             received(value, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_answer_under_another_name_is_not_believed(tmp_path: Path) -> None:
     source = DeadlyPeeks(root=".", licence="MIT")
     item = Item("id", "picture", (FileRef("a", "0" * 64, 3),), group="g")

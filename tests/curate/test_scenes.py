@@ -66,6 +66,7 @@ def test_every_cut_is_found_to_the_frame_and_movement_is_none(
     assert found == Cuts(tuple(times[index] for index in cuts), "every frame")
 
 
+@pytest.mark.slow
 def test_the_cuts_of_a_real_film_are_where_x264_put_keyframes(tmp_path: Path) -> None:
     _, times = canonical_clip(packaged("bikes.mp4"), tmp_path / "out.mp4")
     every = cuts_of(tmp_path / "out.mp4", times)

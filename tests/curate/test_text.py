@@ -63,6 +63,7 @@ def chinese() -> tuple[str, ...]:
 @example("e\u200d\u0301")
 @example("a\x00\u0301")
 @settings(max_examples=200)
+@pytest.mark.slow
 def test_both_forms_are_fixed_points_and_agree(text: str) -> None:
     stored, compared = normalise(text), comparison(text)
     assert normalise(stored) == stored
@@ -161,6 +162,7 @@ def test_short_texts_pass_where_the_recipe_allows_them() -> None:
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_every_real_abstract_and_chinese_answer_passes() -> None:
     for text in (*abstracts(), *(t for t in chinese() if len(t) > 20)):
         quality(text)

@@ -236,6 +236,7 @@ def test_broken_bytes_give_a_record_error_or_an_answer(
 # The canonical clip
 
 
+@pytest.mark.slow
 def test_a_canonical_clip_has_no_sound_no_text_and_no_program_names(secretive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     info, times = canonical_clip(secretive, out)
@@ -280,6 +281,7 @@ def test_a_gif_of_odd_size_is_encoded_with_its_edge_repeated_and_its_times(tmp_p
     assert np.abs(seen.astype(int) - padded[..., None]).max() <= 4
 
 
+@pytest.mark.slow
 def test_frames_that_an_edit_list_hides_are_not_in_the_clip(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     ffmpeg("-ss", "1.3", "-i", packaged("carphone_pristine.mp4"), "-c", "copy", "-t", "0.6", cut)

@@ -281,6 +281,7 @@ def test_a_size_that_changes_on_the_way_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["h264", "mp4", "mpegts"])
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_stream_inside_dicom_is_read_with_the_headers_clock(kind: str, tmp_path: Path) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate

@@ -45,6 +45,7 @@ def test_the_merkle_root_is_that_of_rfc_6962(leaves: list[str]) -> None:
 
 
 @given(LEAVES, st.data())
+@pytest.mark.slow
 def test_any_change_of_a_leaf_changes_the_root(leaves: list[str], data: st.DataObject) -> None:
     if leaves:
         place = data.draw(st.integers(0, len(leaves) - 1))
@@ -85,6 +86,7 @@ TEXT = st.text(max_size=20).filter(lambda t: t.encode("utf-8", "ignore").decode(
 
 
 @given(TEXT, TEXT, st.floats(allow_nan=False, allow_infinity=False))
+@pytest.mark.slow
 def test_records_and_drafts_survive_their_json(words: str, more: str, number: float) -> None:
     media = Media("png", "image", (4, 5), "uint8", "0" * 64, 9, spacing_mm=(number, 1.0), window=(1.0, 2.0))
     record = Record(

@@ -77,6 +77,7 @@ def mapping(results: dict[str, tuple[Found, Found]]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_references_of_two_studies_resolve(tmp_path: Path) -> None:
     write_set(tmp_path, seed=5, patients=1)
     asked, found = resolved(processed(sorted(tmp_path.iterdir()), 1))

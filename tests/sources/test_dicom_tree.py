@@ -120,6 +120,7 @@ class TestRealFiles:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.slow
 def test_echoes_and_components_split_alike_whatever_files_are_called(tmp_path: Path, seed: int) -> None:
     root, names = tmp_path, np.random.default_rng(seed).permutation(24).tolist()
     for number in range(24):

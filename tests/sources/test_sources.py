@@ -102,6 +102,7 @@ class TestSharedData:
         table = (root / "data.subset.csv").read_text()
         assert not any(r["group"] in table for r in kept)
 
+    @pytest.mark.slow
     def test_a_row_whose_file_is_absent_fails_with_its_line(self, tmp_path: Path) -> None:
         root = tmp_path / "images"
         root.mkdir()

@@ -44,6 +44,7 @@ def images(draw: st.DrawFn) -> tuple[int, int, Box2D]:
 
 @settings(deadline=None)
 @given(images(), st.sampled_from(DIALECTS_2D))
+@pytest.mark.slow
 def test_a_box_survives_each_dialect_within_one_quantum(image: tuple[int, int, Box2D], dialect: Dialect2D) -> None:
     height, width, box = image
     back = parse_box(f"It is here: {box_text(box, dialect, height, width, 'mass')}.", dialect, height, width)
@@ -54,6 +55,7 @@ def test_a_box_survives_each_dialect_within_one_quantum(image: tuple[int, int, B
 
 @settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 600)] * 3), st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_a_3d_box_survives_m3d_within_one_quantum(shape: tuple[int, int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     low = [int(rng.integers(0, n)) for n in shape]
@@ -112,6 +114,7 @@ def test_overlap_equals_counted_pixels_also_in_3d() -> None:
 
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text(alphabet="[]<>ref/box0123456789.,- e", max_size=80)))
+@pytest.mark.slow
 def test_any_text_is_a_box_inside_the_image_or_is_refused(text: str) -> None:
     for dialect in DIALECTS_2D:
         try:

@@ -215,6 +215,7 @@ def test_the_stated_answer_earns_the_reward_and_a_wrong_one_does_not(brain: Medi
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_attenuation_is_asked_only_where_the_target_keeps_it(abdomen: MediaView) -> None:
     def families(intensity: bool) -> set[str]:
         config = Measure(intensity=intensity, max_questions=64)

@@ -206,6 +206,7 @@ shapes_3d = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 7))
 
 @settings(deadline=None)
 @given(shapes_3d, st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 1.0]))
+@pytest.mark.slow
 def test_longest_axis_equals_brute_force_also_for_flat_and_straight_masks(
     shape: tuple[int, ...], seed: int, share: float
 ) -> None:

@@ -56,6 +56,7 @@ masks = st.builds(
 
 @settings(deadline=None)  # the first call imports scipy
 @given(masks)
+@pytest.mark.slow
 def test_crops_and_centroids_are_those_of_the_points_and_label_maps_give_the_same(mask: Array) -> None:
     part, points = part_of(mask), np.argwhere(mask)
     assert part.start == tuple(points.min(0))
@@ -119,6 +120,7 @@ def test_the_axes_of_an_ellipse_are_its_own() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(-2000, 3000), min_size=1, max_size=60), st.integers(0, 3))
+@pytest.mark.slow
 def test_statistics_equal_numpys(values: list[int], scale: int) -> None:
     array = np.asarray(values, np.int16) if scale == 0 else np.asarray(values, np.float32) / np.float32(2**scale)
     assert shapes.deviation(array) == pytest.approx(float(np.std(array.astype(np.float64))), abs=1e-6)

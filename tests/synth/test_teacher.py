@@ -212,6 +212,7 @@ def test_each_failure_has_its_reason_and_no_error_holds_the_key(
 
 
 @pytest.mark.parametrize("answer", [sleeps(1.0), trickles], ids=["silence", "a byte now and then"])
+@pytest.mark.slow
 def test_an_endpoint_that_does_not_finish_is_a_timeout(endpoint: Endpoint, answer: Answer) -> None:
     endpoint.answers = [answer]
     start = time.monotonic()

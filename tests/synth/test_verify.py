@@ -192,6 +192,7 @@ def test_an_unknown_verifier_is_a_failed_verdict() -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(["number", "yes_no", "label", "mcq"]))
+@pytest.mark.slow
 def test_no_response_makes_a_verifier_raise(response: str, verifier: str) -> None:
     assert verify_answer(response, Answer("x", "3", verifier, "mm", 0.1)).score in (0.0, 1.0)
 
