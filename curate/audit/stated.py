@@ -68,6 +68,13 @@ class Said:
 def unstated(said: Said) -> Iterator[str]:
     """What does not hold, in words; nothing where all holds."""
     try:
+        yield from _unstated(said)
+    except KeyError as missing:  # a call that was changed after the run
+        yield f"a proof without its argument {missing}"
+
+
+def _unstated(said: Said) -> Iterator[str]:
+    try:
         calls = {proof.call: parse_call(proof.call) for proof in said.proofs}
     except VerificationError as error:
         yield str(error)
