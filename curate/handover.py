@@ -24,7 +24,7 @@ from curate.keyring import KEY_VARIABLE
 from manifests.record import FileRef, Record, canonical_json, to_json
 from sources.base import Item, Place, SourceConfig
 
-MEMBER_FILE = re.compile(r"[0-9]+-[a-z0-9.-]{1,64}")
+MEMBER_FILE = re.compile(r"[0-9]+-[a-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
