@@ -30,6 +30,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.dicom_series --write
 	$(BIN)/python -m benchmarks.nifti_m3d --write
 	$(BIN)/python -m benchmarks.video_frames --write
+	$(BIN)/python -m benchmarks.deidentify --write
+	$(BIN)/python -m benchmarks.burned_in --write
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --quiet --wheel --outdir dist .

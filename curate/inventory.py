@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +68,11 @@ class InventorySpec:
 def units_of(source: SourceConfig, place: Place, key: KeyHint, limits: Limits | None = DEFAULT_LIMITS) -> list[Unit]:
     """The inventory units of one source, in path order."""
     paths = list_files(place.root, source.root.startswith(PACKAGE))
-    sizes = {p: place.file(p).lstat() for p in paths}
+    stamps = {p: _stamp(place.file(p)) for p in paths}
     code = code_version("curate.inventory", type(source).__module__)
     units = []
-    for chunk in cut(paths, lambda p: p, lambda p: sizes[p].st_size):
-        stats = [[p, sizes[p].st_size, sizes[p].st_mtime_ns] for p in chunk]
+    for chunk in cut(paths, lambda p: p, lambda p: stamps[p][0]):
+        stats = [[p, *stamps[p]] for p in chunk]
         identity: dict[str, Any] = {
             "source": source.identity(),
             "root": str(place.root),
@@ -86,10 +87,19 @@ def units_of(source: SourceConfig, place: Place, key: KeyHint, limits: Limits | 
                 spec=InventorySpec(source, place, tuple(chunk), key, limits),
                 label=source.called,
                 records=len(chunk),
-                size_bytes=sum(sizes[p].st_size for p in chunk),
+                size_bytes=sum(stamps[p][0] for p in chunk),
             )
         )
     return units
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """(size, modification time in ns) by which a file is known to be the same; zeros where none is there."""
+    try:
+        status = file.lstat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def work(spec: InventorySpec, folder: Path, _work: Path) -> Summary:
@@ -107,7 +117,7 @@ def _entries(spec: InventorySpec, limits: Limits) -> list[Entry]:
     """The parser peeks while this process hashes."""
     regular = [path for path in spec.paths if is_regular(spec.place.file(path))]
     setup = {**handed_over(spec.source, spec.place), "hint": dataclasses.asdict(spec.key)}
-    entries = {path: _no_file(path) for path in spec.paths if path not in set(regular)}
+    entries = {path: _no_file(spec.place, path) for path in sorted(set(spec.paths) - set(regular))}
     for answer in run(SERVE, setup, [Thing(path) for path in regular], limits, _peeked):
         path = regular[answer.thing]
         if isinstance(answer, Death):
@@ -131,7 +141,7 @@ def open_peeks(setup: dict[str, Any]) -> Serve:
 def entry_of(source: SourceConfig, place: Place, path: str, pseudonym: Callable[[str, str], str]) -> Entry:
     """One file's entry, parsed in this process."""
     file = place.file(path)
-    return _entry(place, path, _peek(source, file, pseudonym)) if is_regular(file) else _no_file(path)
+    return _entry(place, path, _peek(source, file, pseudonym)) if is_regular(file) else _no_file(place, path)
 
 
 def _peek(source: SourceConfig, file: Path, pseudonym: Callable[[str, str], str]) -> Peeked:
@@ -159,8 +169,11 @@ def _entry(place: Place, path: str, peeked: Peeked) -> Entry:
     return Entry(path, file.stat().st_size, file_sha256(file), *peeked)
 
 
-def _no_file(path: str) -> Entry:
+def _no_file(place: Place, path: str) -> Entry:
     empty = hashlib.sha256(b"").hexdigest()
+    if not os.path.lexists(place.file(path)):
+        remedy = "rename the file if its name is not UTF-8, else fetch it again"
+        return Entry(path, 0, empty, {}, "unreadable_file", "no file under this name", remedy)
     return Entry(path, 0, empty, {}, "not_a_regular_file", "a link, FIFO or device", "put the file itself there")
 
 

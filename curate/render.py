@@ -26,21 +26,19 @@ from numpy.typing import NDArray
 from curate.arrays import Volume, encode_npy_gz
 from curate.image.target import ImageTarget as ImageTarget
 from curate.image.target import render_image as render_image
-from curate.members import volume_members
+from curate.members import rows_of, volume_members
 from curate.video.target import VideoTarget as VideoTarget
 from curate.video.target import render_clip as render_clip
 from curate.volume.config import Grid, KeySlices, Published, PublishedName, VolumeTarget, described
 from curate.volume.config import brings_masks as brings_masks
 from curate.volume.config import needs_masks as needs_masks
 from manifests.config import Config
-from manifests.record import Affine, Media
+from manifests.record import Media
 
 if TYPE_CHECKING:
     from curate.volume.targets import Shown
 
 CANONICAL = "canonical"
-TILE = 448  # pixels
-TILE_TOKENS = 256
 
 
 class RenderConfig(Config):
@@ -107,7 +105,7 @@ def _array(shown: Shown, target: str) -> tuple[Media, bytes]:
         target=target,
         units=shown.units,
         spacing_mm=_spacing(shown.affine),
-        affine=_rows(shown.affine),
+        affine=rows_of(shown.affine),
         slices=shown.slices,
         visual_tokens=shown.tokens,
     ), data
@@ -134,7 +132,7 @@ def _clip(shown: Shown, target: str, scratch: Path | None) -> tuple[Media, bytes
         target=target,
         units=shown.units,
         spacing_mm=_spacing(shown.affine)[1:],
-        affine=_rows(shown.affine),
+        affine=rows_of(shown.affine),
         times_s=times,
         slices=shown.slices,
         visual_tokens=shown.tokens,
@@ -145,25 +143,3 @@ def _spacing(affine: NDArray[np.float64]) -> tuple[float, float, float]:
     """(z, y, x) in mm."""
     x, y, z = (math.sqrt(sum(float(affine[row, k]) ** 2 for row in range(3))) for k in range(3))
     return z, y, x
-
-
-def _rows(affine: NDArray[np.float64]) -> Affine:
-    rows = affine.astype(float).tolist()
-    return tuple((row[0], row[1], row[2], row[3]) for row in rows)
-
-
-def visual_tokens(media: Media) -> int:
-    """The tokens that a medium costs a model: what its target states, else an estimate of 256 for each tile of 448 x
-    448 pixels.
-
-    The estimate cuts an image into as many tiles as cover it; a volume's slices (along z) and a clip's frames are one
-    tile each, shrunk to fit, as Fleming-VL's and InternVL's loaders do; masks are not shown and cost nothing. Not
-    covered: limits on tiles, thumbnails, and encoders that pool over slices or frames.
-    """
-    if media.kind == "mask":
-        return 0
-    if media.visual_tokens:
-        return media.visual_tokens
-    if media.kind == "image":
-        return math.ceil(media.shape[0] / TILE) * math.ceil(media.shape[1] / TILE) * TILE_TOKENS
-    return media.shape[0] * TILE_TOKENS

@@ -172,7 +172,8 @@ def _package_path(inside: str) -> Path:
 def list_files(root: Path, is_package: bool) -> list[str]:
     """Every path below `root` that is not a folder, sorted, POSIX separators; links to folders are listed, not entered.
 
-    Of a package, only what it ships: byte code that an installer compiled is not data."""
+    Of a package, only what it ships: byte code that an installer compiled is not data. A name that is not UTF-8 stands
+    with its odd bytes written out (`\\xff`): it can be told, and no file answers to it."""
     if not root.is_dir():
         return [root.name]
     found: list[str] = []
@@ -182,11 +183,15 @@ def list_files(root: Path, is_package: bool) -> list[str]:
         links = [n for n in names if (Path(folder) / n).is_symlink()]
         base = Path(folder).relative_to(root)
         found += [(base / n).as_posix() for n in [*files, *links]]
-    return sorted(found)
+    return sorted(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in found)
 
 
 def is_regular(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)
+    """Whether a regular file is there; nothing is opened, no link followed."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:

@@ -183,6 +183,8 @@ def _spans_2d(view: MediaView, media: Media, part: Part, name: str) -> list[tupl
     images = [m for m in view.media if m.kind == "image"]
     if len(images) != 1:
         raise VerificationError(f"the sample has {len(images)} images; a box of a 2D mask needs one")
+    if images[0].crop is not None:
+        raise VerificationError(f"the image is cropped and mask {name!r} is not")
     shown, grid = images[0].shape[:2], media.shape
     ratios = [s / g for s, g in zip(shown, grid, strict=True)]
     if any(abs(grid[k] * ratios[1 - k] - shown[k]) > 1 for k in (0, 1)):

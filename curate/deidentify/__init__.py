@@ -29,8 +29,7 @@ NOT covered
   are never looked at.
 - Bits of PixelData above BitsStored (old overlays), comments inside compressed frames, audio and ICC profiles: pixels
   must be decoded, masked to BitsStored and written anew before they leave.
-- Identifiers that somebody typed into a kept short field (LO, SH such as Manufacturer or CodeMeaning) stay there; the
-  sweep for `identifiers` over the outputs is what finds them.
+- Identifiers that somebody typed into a kept short field (LO, SH such as Manufacturer or CodeMeaning) stay there.
 - In free text: names without a title or label that are not in the header, nicknames, places, streets without a
   number, numbers shorter than seven digits without a label.
 """

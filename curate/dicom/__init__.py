@@ -1,6 +1,6 @@
 """DICOM instances to 2D images and cines; the door to the other DICOM modules, whose public names are offered here.
 
-    header       read_header, peek, classify, refuse: what a file is; header_facts: what it states
+    header       read_header, classify, refuse: what a file is; header_facts: what it states
     pixels       decoding (colour: YBR and palettes; rle); voi: windows, look-up tables, padding
     series       read_series: slices to a volume (scan: headers; voxels: values; tilt: the gantry's)
     multiframe   read_volumes: the volumes of one file (frame_pixels; mosaic: Siemens)
@@ -23,13 +23,11 @@ from curate.arrays import Array, Frames, Image
 from curate.dicom.colour import refuse_supplemental
 from curate.dicom.header import (
     InstanceKind,
-    Peek,
     classify,
     frame_times_s,
     integer_of,
     is_inverted,
     modality,
-    peek,
     read_header,
     read_whole,
     refuse,
@@ -42,12 +40,10 @@ from curate.image import apply_window
 
 __all__ = [
     "InstanceKind",
-    "Peek",
     "cine_facts",
     "classify",
     "facts",
     "modality",
-    "peek",
     "plane_of",
     "read_cine",
     "read_header",

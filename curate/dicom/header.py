@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -51,51 +50,6 @@ _BY_CLASS: dict[str, str] = {
     uid.NuclearMedicineImageStorage: "NM",
     uid.XRayAngiographicImageStorage: "XA",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Peek:
-    """What is needed to put the instances of a tree into records; "" and () where the header says nothing.
-
-    It holds identifiers (UIDs, PatientID): use it before de-identification only and write none of it.
-    """
-
-    kind: InstanceKind
-    modality: str
-    sop_class: str
-    sop_instance_uid: str
-    series_uid: str
-    study_uid: str
-    frame_of_reference_uid: str
-    patient_id: str
-    instance_number: int
-    acquisition_number: int
-    frames: int
-    rows: int
-    columns: int
-    orientation: tuple[float, ...]
-    position: tuple[float, ...]
-
-
-def peek(header: Dataset) -> Peek:
-    """The grouping values of a header. Raises RecordError `bad_header`."""
-    return Peek(
-        kind=classify(header),
-        modality=modality(header),
-        sop_class=text_of(header, "SOPClassUID"),
-        sop_instance_uid=text_of(header, "SOPInstanceUID"),
-        series_uid=text_of(header, "SeriesInstanceUID"),
-        study_uid=text_of(header, "StudyInstanceUID"),
-        frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
-        patient_id=text_of(header, "PatientID"),
-        instance_number=int(number_of(header, "InstanceNumber") or 0),
-        acquisition_number=int(number_of(header, "AcquisitionNumber") or 0),
-        frames=frame_count(header),
-        rows=integer_of(header, "Rows", 0),
-        columns=integer_of(header, "Columns", 0),
-        orientation=numbers_of(header, "ImageOrientationPatient"),
-        position=numbers_of(header, "ImagePositionPatient"),
-    )
 
 
 def classify(header: Dataset) -> InstanceKind:

@@ -37,7 +37,6 @@ DCM2NIIX = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or sh
 
 def _read(path: Path) -> Image | Frames:
     header = dicom.read_header(path)
-    dicom.peek(header)
     dicom.facts(header)
     return dicom.read_cine(path) if dicom.classify(header) == "cine" else dicom.read_image(path)
 

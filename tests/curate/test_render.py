@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from curate.arrays import Image, Volume, decode_npy_gz, decode_png
+from curate.image.target import image_tokens
 from curate.render import (
     ImageTarget,
     RenderConfig,
@@ -20,7 +21,6 @@ from curate.render import (
     render_clip,
     render_image,
     render_volume,
-    visual_tokens,
 )
 from curate.video import canonical_clip, encode_frames, frame_times_of_rate, probe, read_frames
 from manifests.config import recipe_error
@@ -92,7 +92,7 @@ def test_a_volume_for_m3d_has_its_shape_and_range_and_tells_where_it_lies() -> N
 def test_shown_slices_and_their_cost_stand_in_the_media() -> None:
     ((media, data),) = render_volume(ramp_volume(), "fleming_11x448")
     assert holds(data, media)
-    assert (media.shape, media.visual_tokens, visual_tokens(media)) == ((11, 448, 448), 2816, 2816)
+    assert (media.shape, media.visual_tokens) == ((11, 448, 448), 2816)
     assert media.slices == (0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 31)
     target = RenderConfig.model_validate({"volume": {"target": "key_slices", "count": 2}}).volume
     ((media, data),) = render_volume(ramp_volume(), target, "see image 5")
@@ -165,15 +165,11 @@ def test_an_image_is_never_enlarged_nor_changed_without_a_limit() -> None:
     assert media.target == "canonical"
 
 
-def test_visual_tokens_are_256_for_each_tile() -> None:
-    def tokens(kind: str, shape: tuple[int, ...]) -> int:
-        return visual_tokens(Media("m", kind, shape, "uint8", "", 0))  # type: ignore[arg-type]
-
-    assert tokens("image", (448, 448)) == 256
-    assert tokens("image", (449, 900, 3)) == 2 * 3 * 256
-    assert tokens("volume", (11, 512, 512)) == 2816
-    assert tokens("video", (32, 480, 640, 3)) == 32 * 256
-    assert tokens("mask", (11, 512, 512)) == 0
+def test_an_image_costs_256_tokens_for_each_tile_that_covers_it() -> None:
+    assert image_tokens((448, 448)) == 256
+    assert image_tokens((449, 900, 3)) == 2 * 3 * 256
+    pixels = np.arange(449 * 900, dtype=np.uint32).reshape(449, 900).astype(np.uint8)
+    assert render_image(Image(pixels, "display"), ImageTarget())[1].visual_tokens == 2 * 3 * 256
 
 
 # Clips
@@ -197,6 +193,7 @@ def test_a_rendered_clip_shows_the_mid_second_frames_and_tells_their_times(tmp_p
     assert media.times_s == pytest.approx((0.5, 1.5, 2.5, 3.5), abs=0.5 / 29.97 + 1e-6)
     assert set(media.times_s or ()) <= set(times)
     assert (media.shape, media.member, media.target) == ((4, 144, 176, 3), "mp4", "1fps_max_32")
+    assert media.visual_tokens == 4 * 256
     (tmp_path / "out.mp4").write_bytes(data)
     info = probe(tmp_path / "out.mp4")
     assert (info.frame_count, info.codec, info.has_audio) == (4, "h264", False)

@@ -170,7 +170,7 @@ def test_a_file_that_changes_between_plan_and_reading_fails_alone(
 
 
 @pytest.mark.slow
-def test_links_fifos_and_folders_behind_links_are_refused_not_followed(corpus: Path, tmp_path: Path) -> None:
+def test_links_fifos_odd_names_and_folders_behind_links_are_refused_not_followed(corpus: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(corpus.parent, moved)
     outside = tmp_path / "outside"
@@ -179,10 +179,12 @@ def test_links_fifos_and_folders_behind_links_are_refused_not_followed(corpus: P
     (moved / "scans" / "link.dcm").symlink_to(outside / "secret.dcm")
     (moved / "scans" / "folder").symlink_to(outside)
     os.mkfifo(moved / "scans" / "pipe.dcm")
+    (moved / "scans" / os.fsdecode(b"n\xf6.dcm")).write_bytes(b"a name that is not UTF-8")
     run_recipe(moved / corpus.name, tmp_path / "out")
     found = {row["source_uri"]: row["reason"] for row in rows(tmp_path / "out")}
     for name in ("link.dcm", "folder", "pipe.dcm"):
         assert found[f"dicom_tree/{name}"] == "not_a_regular_file"
+    assert found["dicom_tree/n\\xf6.dcm"] == "unreadable_file"
     assert not any("secret" in uri for uri in found)
 
 
