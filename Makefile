@@ -15,7 +15,8 @@ demo: $(VENV)/.demo
 	@echo "open $(OUT)/report/index.html in a browser"
 
 test: test-fast
-	$(BIN)/python -m pytest -m "cluster or demo or slow"
+	$(BIN)/python -m pytest -n 2 -m "slow and not cluster and not demo"
+	$(BIN)/python -m pytest -m "cluster or demo"
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not cluster and not demo and not slow"

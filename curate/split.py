@@ -14,9 +14,17 @@ every such record. So:
   goes, the other returns to the split that it had;
 - raising `val` or `test` moves records from train to that split, and no others; another seed is another split.
 
-Shares are expected shares of components, not exact counts: of n components, a share p has a standard deviation of
-sqrt(p (1 - p) / n). Groups are compared as they are: a pseudonym must mean one patient in all sources, or name its
-source.
+Shares are then expected shares of components, in every stratum alike, not exact counts: of n components, a share p has
+a standard deviation of sqrt(p (1 - p) / n). No rule can do better and move nobody: exact counts need to know of others.
+
+**Strata.** `stratify: [source, modality]` asks for exact shares of the components of every stratum: of n components the
+floor of p n + u, where u in 0..1 is fixed by the seed and the stratum, so that many small strata add up to the share.
+Which ones is decided as above, by the same numbers. The price is at the edge of a stratum that grows: a component that
+no longer belongs to its lowest share moves back to train (about sqrt(p n) of n, when n doubles). Adding a source moves
+nobody of another one where `source` is among the strata and nothing links them. A component belongs to the stratum of
+its smallest record of its smallest identity.
+
+Groups are compared as they are: a pseudonym must mean one patient in all sources, or name its source.
 """
 
 from __future__ import annotations
@@ -25,6 +33,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -33,14 +42,16 @@ from manifests.config import Config
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+Stratum = Literal["source", "kind", "modality", "licence"]
 Link = tuple[str, str]  # two record keys
 
 
 class SplitConfig(Config):
-    """Expected shares of patients held out for validation and for testing; the rest is train."""
+    """Shares of patients held out for validation and for testing; the rest is train. `stratify`: see the module."""
 
     val: float = Field(default=0.0, ge=0, le=0.5)
     test: float = Field(default=0.0, ge=0, le=0.5)
+    stratify: tuple[Stratum, ...] = ()
 
     @model_validator(mode="after")
     def _something_is_left(self) -> SplitConfig:
@@ -61,17 +72,50 @@ class Leak:
 
 
 def assign_splits(
-    groups: Mapping[str, str], links: Iterable[Link], config: SplitConfig, seed: int
+    groups: Mapping[str, str],
+    links: Iterable[Link],
+    config: SplitConfig,
+    seed: int,
+    strata: Mapping[str, str] | None = None,
 ) -> dict[str, SplitName]:
     """The split of every record, keys in sorted order; `groups` maps record keys to groups, "" where there is none.
 
-    A link may name a record that is not in `groups` (one that was dropped): it still joins those that it links.
+    A link may name a record that is not in `groups` (one that was dropped): it still joins those that it links. With
+    `strata` (record key -> stratum) the shares of every stratum are exact.
     """
-    found: dict[str, SplitName] = {}
-    for identities, keys in _components(groups, links):
-        split = _split_of(identities[0], config, seed)
-        found |= dict.fromkeys(keys, split)
+    components = [(identities[0], keys) for identities, keys in _components(groups, links) if keys]
+    places = [_place(identity, seed) for identity, _ in components]
+    if strata is None:
+        splits = [_split_at(place, config) for place in places]
+    else:
+        splits = _stratified([_stratum(i, keys, groups, strata) for i, keys in components], places, config, seed)
+    found = {key: split for (_, keys), split in zip(components, splits, strict=True) for key in keys}
     return dict(sorted(found.items()))
+
+
+def _stratum(identity: Identity, keys: list[str], groups: Mapping[str, str], strata: Mapping[str, str]) -> str:
+    """That of the smallest record which bears the identity; where that one was dropped, of the smallest at all."""
+    is_record, name = identity
+    own = [key for key in keys if (key == name if is_record else groups[key] == name)]
+    return strata[min(own or keys)]
+
+
+def _stratified(strata: list[str], places: list[float], config: SplitConfig, seed: int) -> list[SplitName]:
+    """Of every stratum, the lowest places are tested and the highest validated."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index, stratum in enumerate(strata):
+        members[stratum].append(index)
+    splits: list[SplitName] = ["train"] * len(strata)
+    for stratum, indices in members.items():
+        indices.sort(key=lambda i: (places[i], i))
+        rounding = _number(str(seed), "stratum", stratum)
+        test = min(floor(config.test * len(indices) + rounding), len(indices)) if config.test else 0
+        val = min(floor(config.val * len(indices) + 1 - rounding), len(indices) - test) if config.val else 0
+        for index in indices[:test]:
+            splits[index] = "test"
+        for index in indices[len(indices) - val :]:
+            splits[index] = "val"
+    return splits
 
 
 def leaks(rows: Iterable[tuple[str, str, str]], links: Iterable[Link] = ()) -> list[Leak]:
@@ -119,10 +163,17 @@ def _components(groups: Mapping[str, str], links: Iterable[Link]) -> Iterator[tu
         yield [nodes[i] for i in cluster], members[cluster[0]]
 
 
-def _split_of(identity: Identity, config: SplitConfig, seed: int) -> SplitName:
+def _place(identity: Identity, seed: int) -> float:
     is_record, name = identity
-    text = "\x1f".join((str(seed), "record" if is_record else "group", name))
-    place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+    return _number(str(seed), "record" if is_record else "group", name)
+
+
+def _number(*parts: str) -> float:
+    """0 <= number < 1, fixed by the parts."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big") / 2**64
+
+
+def _split_at(place: float, config: SplitConfig) -> SplitName:
     if place < config.test:
         return "test"
     return "val" if place >= 1 - config.val else "train"  # from the other end, so that neither share moves the other

@@ -117,3 +117,37 @@ def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
         SplitConfig(val=0.5, test=0.5)
     with pytest.raises(ValidationError, match=r"less than or equal to 0\.5"):
         SplitConfig(val=0.6)
+
+
+STRATA = st.fixed_dictionaries({f"k{i:02d}": st.sampled_from(["ct", "mr", "text"]) for i in range(41)})
+
+
+@given(GROUPS, LINKS, SEEDS, STRATA)
+def test_strata_keep_patients_whole_and_hold_out_what_was_asked(
+    groups: dict[str, str], links: list[tuple[str, str]], seed: int, strata: dict[str, str]
+) -> None:
+    splits = assign_splits(groups, links, CONFIG, seed, strata)
+    assert list(splits) == sorted(groups)
+    assert leaks([(k, g, splits[k]) for k, g in groups.items()], links) == []
+
+
+def test_every_stratum_gives_its_share_and_small_ones_add_up() -> None:
+    large = {f"a{i}": "large" for i in range(400)}
+    small = {f"s{n}-{i}": f"small{n}" for n in range(200) for i in range(4)}
+    strata = large | small
+    splits = assign_splits(dict.fromkeys(strata, ""), (), SplitConfig(val=0.05, test=0.1), 7, strata)
+    of_large = Counter(splits[k] for k in large)
+    assert abs(of_large["val"] - 20) <= 1
+    assert abs(of_large["test"] - 40) <= 1
+    of_small = Counter(splits[k] for k in small)
+    assert 25 <= of_small["val"] <= 55  # 40 expected of 800, at most one a stratum
+    assert 55 <= of_small["test"] <= 105
+
+
+def test_a_new_stratum_moves_nobody_of_another() -> None:
+    config = SplitConfig(val=0.1, test=0.1)
+    old = {f"a{i}": "one" for i in range(300)}
+    new = {f"b{i}": "two" for i in range(300)}
+    before = assign_splits(dict.fromkeys(old, ""), (), config, 1, old)
+    after = assign_splits(dict.fromkeys(old | new, ""), (), config, 1, old | new)
+    assert {k: after[k] for k in before} == before
