@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= out/demo
+FUZZ_SECONDS ?= 60
 
-.PHONY: demo test test-fast check bench wheel clean
+.PHONY: demo test test-fast check bench fuzz wheel clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo
@@ -33,6 +34,11 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.video_frames --write
 	$(BIN)/python -m benchmarks.deidentify --write
 	$(BIN)/python -m benchmarks.burned_in --write
+	$(BIN)/python -m benchmarks.sandbox --write
+
+fuzz: $(VENV)/.dev
+	$(PIP) --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --quiet --wheel --outdir dist .

@@ -81,7 +81,7 @@ def demo_units(work: Path) -> list[Unit]:
     key = KeyHint(recipe.name, recipe.seed, "", ring.key_id)
     executor = Executor(Options(work, work, folder, workers=0, quiet=True), contextlib.ExitStack())
     sources = [(source, place_of(source, folder, None)) for source in recipe.sources]
-    inputs = take_inventory(sources, key, ring, executor, parser_limits(recipe))
+    inputs = take_inventory(sources, key, executor, parser_limits(recipe))
     return [unit for i in inputs for unit in prepare.units_of(recipe, i.source, i.place, list(i.items), key)]
 
 

@@ -267,6 +267,44 @@ def report(out: Path) -> None:
     click.echo(write_report(out))
 
 
+@main.command(
+    "pack-benchmark",
+    cls=Examples,
+    epilog="curate pack-benchmark pubmedqa pubmedqa/data --out packs/pubmedqa.pack\n"
+    "curate pack-benchmark mine qa.csv --column question=Q --column options=A+B+C --out packs/mine.pack",
+)
+@click.argument("name", required=False)
+@click.argument("folder", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option("--out", type=click.Path(path_type=Path), help="The pack to write.")
+@click.option("--split", default="", help="Default: the one that is scored.")
+@click.option("--licence", default="", help="The benchmark's, as it is to stand in the pack.")
+@click.option("--salt", default="", metavar="HEX", help="Default: the common one; packs of one salt are fastest.")
+@click.option("--column", "columns", multiple=True, metavar="PART=COLUMN", help="FOLDER is one table of any benchmark.")
+@click.option("--no-pixels", is_flag=True, help="Do not decode images; files are hashed all the same.")
+@ends_well
+def pack_benchmark(
+    name: str | None,
+    folder: Path | None,
+    out: Path | None,
+    split: str,
+    licence: str,
+    salt: str,
+    columns: tuple[str, ...],
+    no_pixels: bool,
+) -> None:
+    """Make the pack of benchmark NAME, which lies in FOLDER as published: salted hashes that decontamination checks.
+
+    Without NAME, list the benchmarks that can be read."""
+    from curate.packs.make import Wanted, columns_of, listed, make
+
+    if not name:
+        click.echo(listed())
+        return
+    if folder is None or out is None:
+        raise RecipeError("give the benchmark's folder and --out, e.g. --out packs/medqa.pack")
+    click.echo(make(Wanted(name, folder, out, split, licence, salt, columns_of(columns), not no_pixels)))
+
+
 @main.command(cls=Examples, epilog="curate doctor")
 @ends_well
 def doctor() -> None:

@@ -42,6 +42,8 @@ MIN_IN_FLIGHT = 64  # an autoscaler sees only what is in flight: too few pending
 KNOCK_S = 10.0
 OBJECT_STORE_BYTES = 128 << 20  # only specs and summaries move, so the store stays small
 
+PARSING = "curate.prepare:open_records"
+
 Outcome = Summary | WorkerDeath
 
 
@@ -62,6 +64,8 @@ class Tally:
 
 def run_here(units: Sequence[Unit], work: Path) -> Iterator[tuple[Unit, Outcome]]:
     """The plain loop: every unit in this process, in plan order."""
+    if any(_parses(unit) for unit in units):
+        warm(PARSING)  # imports on another processor while this process imports what the units need
     for unit in units:
         yield unit, run_unit(unit, work)
 
@@ -118,6 +122,10 @@ def _join(address: str, stack: contextlib.ExitStack) -> None:
     try:
         _knock(address)
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        check_joined(ray.get_runtime_context().gcs_address)
+    except RecipeError:
+        ray.shutdown()
+        raise
     except (ConnectionError, ValueError, ray.exceptions.AuthenticationError) as error:
         raise RecipeError(
             f"no Ray to use at --address {address} ({type(error).__name__}); check the address and RAY_AUTH_TOKEN, or "
@@ -229,9 +237,13 @@ def run_there(unit: Unit, work: Path, code: str) -> Summary:
     for folder in (work, place.root if place else work):
         if not folder.exists():
             raise MedcurateError(f"a worker does not see '{folder.name}'; --work and data need a shared file system")
-    if getattr(unit.spec, "limits", None) is not None:
-        warm("curate.prepare:open_records")  # imports while this process imports what the unit needs
+    if _parses(unit):
+        warm(PARSING)  # imports while this process imports what the unit needs
     return run_unit(unit, work)
+
+
+def _parses(unit: Unit) -> bool:
+    return getattr(unit.spec, "limits", None) is not None
 
 
 @functools.cache
@@ -250,18 +262,34 @@ def code_here() -> str:
 
 def check_address(address: str) -> None:
     """Refuse a Ray beyond loopback without token authentication, and Ray Client, which leaves the driver outside the
-    cluster and its file system. `auto` is this machine's own Ray, unless RAY_ADDRESS names another."""
+    cluster and its file system. `auto` is this machine's own Ray, unless RAY_ADDRESS names another; what it found,
+    `check_joined` looks at."""
     meant = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
     if meant.startswith("ray://"):
         raise RecipeError(
             f"--address {meant} is Ray Client; start the run on the cluster: ray job submit -- curate run"
         )
-    if meant == "auto" or is_loopback(host_of(meant)) or os.environ.get("RAY_AUTH_MODE", "").lower() == "token":
+    if meant == "auto" or is_loopback(host_of(meant)) or _has_token_mode():
         return
     raise RecipeError(
         f"--address {meant} is not loopback and RAY_AUTH_MODE is not 'token'; a Ray without token authentication "
         "runs anybody's code: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (see ray_cluster.yaml)"
     )
+
+
+def check_joined(address: str) -> None:
+    """What `auto` found is known only now: a Ray of this machine may listen beyond it. Ray itself sets RAY_AUTH_MODE
+    where it found a token to use."""
+    if is_loopback(host_of(address)) or _has_token_mode():
+        return
+    raise RecipeError(
+        f"the Ray at {address} listens beyond loopback and was joined without token authentication; start it with "
+        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (see ray_cluster.yaml), or leave --address out for a private Ray"
+    )
+
+
+def _has_token_mode() -> bool:
+    return os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
 
 
 def host_of(address: str) -> str:

@@ -20,17 +20,18 @@ estimate, whose standard error is at most 1 / (2 sqrt(num_perm)): 0.044 at 128. 
 threshold by design: with the default weight at 0.8 (9 bands of 13) it proposes 40 % of pairs at 0.80, 93 % at 0.90,
 99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87 % at 0.80). Near media (`phash`) are not judged here.
 
-**What it holds per record**: the sketch (1.05 kB, of which the signature is 512 bytes) and, while it runs, up to 1.5 kB
-more: a second copy of each signature in one matrix and the hash table of one band at a time; never a text, except the
-shingles of the last 4,096 texts that were confirmed.
+A pair is judged in the first band that it shares; how buckets of more than 64 records are kept linear, and which pairs
+that can miss, is told in `curate.near.pairs`, whose functions do the same for a corpus that does not fit in memory.
+
+**What it holds per record**: the sketch (1.05 kB, of which the signature is 512 bytes) and, while it runs, up to 1 kB
+more: a second copy of each signature in one matrix, and 8 bytes per band with what sorting them takes; while pairs are
+confirmed, at most 16,384 texts and the hashes of their shingles.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,14 +41,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from curate import text as texts_module
+from curate.near import pairs
 from curate.split import Union
 from manifests.config import Config
 from manifests.errors import RecipeError, RecordError
 
 Method = Literal["bytes", "pixels", "text", "minhash"]
 Texts = Callable[[str], str]  # from a record's key to the text that its signature was made of
-PREFILTER_SIGMAS = 4.0  # a pair whose estimate lies this far below the threshold is not worth reading its texts
-TEXT_CACHE = 4096  # shingle sets kept while pairs are confirmed
 
 
 class NearDuplicates(Config):
@@ -267,22 +267,28 @@ def _near_duplicates(ranked: list[Sketch], config: NearDuplicates, texts: Texts 
     if not signed:
         return {}
     matrix = np.stack([s.minhash for s in signed if s.minhash is not None])
-    similarity = _Similarity(matrix, [s.key for s in signed], config.text, texts)
-    union = Union(len(signed))
-    edges: dict[int, tuple[float, int]] = {}  # record -> the best match that joined it to others
-    for bucket in _buckets(matrix, *bands(config.text, matrix.shape[1], config.false_negative_weight)):
-        for one, other, score in _confirmed(bucket, union, similarity):
-            for a, b in ((one, other), (other, one)):
-                edges[a] = max(edges.get(a, (-1.0, 0)), (score, -b))
+    count, rows = bands(config.text, matrix.shape[1], config.false_negative_weight)
+    scheme = pairs.Scheme(count, rows, config.text, exact=texts is not None)
+    keys = pairs.band_keys(matrix, count, rows)
+    ids = np.repeat(np.arange(len(signed)), count)
+    read = None if texts is None else _text_reader([s.key for s in signed], texts)
+    proposed = pairs.pairs_of_partition(keys.reshape(-1), ids, matrix.__getitem__, scheme)
+    near = pairs.joined([part if read is None else pairs.confirm(part, read, config.text) for part in proposed])
+    keepers = pairs.clusters(len(signed), [near])
+    members = np.flatnonzero(keepers != np.arange(len(signed)))
+    match, score = pairs.best_matches(near, len(signed))
+    direct = pairs.similarities(keepers[members].astype(np.int64), members, matrix.__getitem__, scheme, near, read)
     found: dict[str, Duplicate] = {}
-    for keeper, *members in union.clusters():
-        for member in members:
-            direct = similarity.of(keeper, member)
-            score, matched = (direct, keeper) if direct is not None else (edges[member][0], -edges[member][1])
-            found[signed[member].key] = Duplicate(
-                signed[keeper].key, signed[matched].key, "minhash", score, config.text
-            )
+    for member, own in zip(members.tolist(), direct.tolist(), strict=True):
+        keeper = int(keepers[member])
+        matched, value = (keeper, own) if own >= config.text else (int(match[member]), float(score[member]))
+        evidence = Duplicate(signed[keeper].key, signed[matched].key, "minhash", value, config.text)
+        found[signed[member].key] = evidence
     return found
+
+
+def _text_reader(keys: list[str], texts: Texts) -> pairs.TextsOf:
+    return lambda ids: [texts(keys[k]) for k in ids.tolist()]
 
 
 @functools.lru_cache(maxsize=64)
@@ -298,63 +304,3 @@ def bands(threshold: float, num_perm: int, false_negative_weight: float = 0.5) -
     except ValueError:
         return 2, num_perm // 2
     return int(lsh.b), int(lsh.r)
-
-
-def _buckets(matrix: NDArray[np.uint32], count: int, rows: int) -> Iterator[list[int]]:
-    """Band by band, the groups of two and more records whose signatures agree in the whole band, indices ascending."""
-    for band in range(count):
-        part = np.ascontiguousarray(matrix[:, band * rows : (band + 1) * rows])
-        table: defaultdict[bytes, list[int]] = defaultdict(list)
-        for index, row in enumerate(part):
-            table[row.tobytes()].append(index)
-        yield from (members for members in table.values() if len(members) > 1)
-
-
-def _confirmed(bucket: list[int], union: Union, similarity: _Similarity) -> Iterator[tuple[int, int, float]]:
-    """The pairs of a bucket that are near, those left out that are in one cluster already: they change no cluster."""
-    for place, one in enumerate(bucket[:-1]):
-        roots = {union.root(i) for i in bucket[place:]}
-        if len(roots) == 1:
-            return
-        own = union.root(one)
-        others = [i for i in bucket[place + 1 :] if union.root(i) != own]
-        for other, score in similarity.near(one, others):
-            union.join(one, other)
-            yield one, other, score
-
-
-class _Similarity:
-    """The similarity of two signed texts, exact where their texts are at hand."""
-
-    def __init__(self, matrix: NDArray[np.uint32], keys: list[str], threshold: float, texts: Texts | None) -> None:
-        self._matrix = matrix
-        self._threshold = threshold
-        self._shingles = None if texts is None else _shingle_reader(keys, texts)
-        spread = PREFILTER_SIGMAS * math.sqrt(threshold * (1 - threshold) / matrix.shape[1])
-        self._floor = threshold if texts is None else threshold - spread
-
-    def near(self, one: int, others: list[int]) -> Iterator[tuple[int, float]]:
-        """Those of `others` that reach the threshold, with their similarity to `one`."""
-        estimates = (self._matrix[others] == self._matrix[one]).mean(axis=1)
-        for other, estimate in zip(others, estimates.tolist(), strict=True):
-            if estimate >= self._floor:
-                score = estimate if self._shingles is None else _jaccard(self._shingles(one), self._shingles(other))
-                if score >= self._threshold:
-                    yield other, score
-
-    def of(self, one: int, other: int) -> float | None:
-        """The similarity of a pair that reaches the threshold, None of one that does not."""
-        return next((score for _, score in self.near(one, [other])), None)
-
-
-def _shingle_reader(keys: list[str], texts: Texts) -> Callable[[int], frozenset[bytes]]:
-    @functools.lru_cache(maxsize=TEXT_CACHE)
-    def read(index: int) -> frozenset[bytes]:
-        return frozenset(texts_module.shingles(texts(keys[index])))
-
-    return read
-
-
-def _jaccard(one: frozenset[bytes], other: frozenset[bytes]) -> float:
-    either = len(one | other)
-    return len(one & other) / either if either else 0.0

@@ -1,6 +1,7 @@
 """Doctor: is this machine ready, what is missing, what each thing is needed for and how to mend it.
 
-Nothing is started, installed or downloaded: no Ray, no model, no network. Decoders are tried on files that pydicom
+Nothing is installed or downloaded, and nothing started but one process as foreign bytes are parsed in: no Ray, no
+model, no network. Decoders are tried on files that pydicom
 carries, each against the same picture stored otherwise. A thing that is optional and absent is no failure
 (`ok` stays True, with a `remedy`); a failure is what a default run cannot do without, or what is there and broken.
 """
@@ -20,7 +21,8 @@ from pathlib import Path
 
 from curate.code import library_version
 from curate.keyring import KEY_VARIABLE
-from manifests.errors import RecordError
+from manifests.errors import MedcurateError, RecordError
+from manifests.redact import redacted
 from synth.teacher import available
 from synth.teacher_config import EmbeddedConfig, OpenAIConfig, TeacherConfig, VllmConfig
 
@@ -116,6 +118,7 @@ def examine(teacher_config: TeacherConfig | None = None) -> list[Finding]:
         gpu(),
         disk(),
         memory(),
+        *sandbox(),
         temporary(),
         open_files(),
         key(),
@@ -134,7 +137,9 @@ def text(findings: list[Finding]) -> str:
     broken = sum(not f.ok for f in findings)
     missing = sum(f.ok and bool(f.remedy) for f in findings)
     state = "ready" if not broken else f"not ready: {broken} to mend"
-    return "\n".join([*lines, f"{state}; {missing} optional thing{'' if missing == 1 else 's'} absent"]) + "\n"
+    return redacted(
+        "\n".join([*lines, f"{state}; {missing} optional thing{'' if missing == 1 else 's'} absent"]) + "\n"
+    )
 
 
 # --- Python and packages ---------------------------------------------------------------------------------------------
@@ -317,6 +322,33 @@ def available_memory(proc: Path = Path("/proc/meminfo"), group: Path = Path("/sy
     except (OSError, ValueError):
         pass
     return min(found, default=None)
+
+
+def sandbox() -> tuple[Finding, Finding]:
+    """Whether the process that parses foreign bytes is kept from the network and within its memory, tried in one."""
+    from curate.sandbox.trial import try_out
+
+    network, limit = "sandbox: network", "sandbox: memory"
+    needed = "parsing files that nobody vouches for"
+    linux = "run on Linux (x86_64 or aarch64), or where the machine itself has no network"
+    try:
+        tried = try_out()
+    except (MedcurateError, OSError) as error:
+        found = f"no parser's process starts ({type(error).__name__})"
+        remedy = "check that this user may start processes"
+        return Finding(network, False, found, remedy, needed), Finding(limit, False, found, remedy, needed)
+    weak = tried.guard == "python"
+    if not tried.started:
+        closed = Finding(network, False, "a parser's process did not answer", "check memory and /tmp", needed)
+    elif tried.connected:
+        found = f"a native connection was made ({tried.guard} guards)"
+        closed = Finding(network, weak, found, linux, needed)
+    else:
+        closed = Finding(network, True, f"closed by {tried.guard}: a native connection was refused", "", needed)
+    if tried.grew:
+        found = "no limit holds here: a parser may take all memory"
+        return closed, Finding(limit, True, found, "run on Linux 4.7 or newer", needed)
+    return closed, Finding(limit, True, "limited: a parser that asked for more was ended", "", needed)
 
 
 def temporary() -> Finding:

@@ -39,6 +39,11 @@ NOT_ANONYMOUS = (
     "De-identified, not anonymous: direct identifiers are removed from headers and dates are shifted, but faces in "
     "head volumes, chest radiographs (which can identify a person) and rare cases remain identifying in principle."
 )
+SWEPT = (
+    "What was made of each record (its text, facts, steps, lineage, samples, a teacher's prompts and answers, the "
+    "metadata of its media) was searched for the identifiers of its own source: header, file names, table row and "
+    "text, in several encodings. Not searched: what pixels show, and names that no field of the source holds."
+)
 
 
 def write_documents(out: Path, manifest: Manifest) -> None:
@@ -70,6 +75,7 @@ def readme(manifest: Manifest) -> str:
         *(f"| failed: {reason} | {n} |" for reason, n in counts.failed.items()),
         "",
         NOT_ANONYMOUS,
+        SWEPT,
         f"Pseudonyms were made with a {manifest.key} key.",
         "",
         f"Teacher: {manifest.teacher.model or manifest.teacher.state}.",

@@ -22,6 +22,7 @@ from manifests.errors import MedcurateError, RecordError
 
 MAX_BYTES = 1 << 31  # of one file, as stored and as inflated
 PIECE = 1 << 18  # bytes read or inflated at once: stays in a core's own cache
+MAX_STREAMS, STREAM_BYTES = 1000, 256  # joined in one file: more are larger on average, as bgzip's are
 MAX_RATIO = 1032  # deflate's: 258 bytes of output from 2 bits
 
 Codec = Literal["plain", "gzip", "zlib", "bzip2", "by_magic"]
@@ -56,8 +57,12 @@ def typed(reason: str, remedy: str, found: str = "") -> Iterator[None]:
     except MedcurateError:
         raise
     except Exception as error:
-        kind = type(error).__name__
-        raise RecordError(reason, f"{found} ({kind})" if found else kind, remedy) from error
+        raise RecordError(reason, f"{found or 'bytes on which the parser stopped'} ({_kind(error)})", remedy) from error
+
+
+def _kind(error: Exception) -> str:
+    """What kind of error it is, in words where its name would puzzle."""
+    return "more memory than there is" if isinstance(error, MemoryError) else type(error).__name__
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
@@ -111,13 +116,15 @@ def _expand(
 ) -> Iterator[bytes]:
     """The decompressed pieces of all streams that follow each other in what `read` gives."""
     remedy = "fetch the file again"
-    size, joined, data = 0, False, read(PIECE)
+    size, streams, data = 0, 0, read(PIECE)
     while True:
         stream = start()
         while not stream.eof:
             if stream.needs_input and not data and not (data := read(PIECE)):
                 found = (
-                    "bytes after the end that are no whole stream" if joined else f"a stream cut off after {size} bytes"
+                    "bytes after the end that are no whole stream"
+                    if streams
+                    else f"a stream cut off after {size} bytes"
                 )
                 raise RecordError("corrupt_compression", found, remedy)
             with typed("corrupt_compression", remedy, f"compressed data that break after {size} bytes"):
@@ -133,7 +140,9 @@ def _expand(
             data = more.lstrip(b"\0")
         if not data:
             return
-        joined = True
+        streams += 1
+        if streams > MAX_STREAMS and size < STREAM_BYTES * streams:
+            raise RecordError("corrupt_compression", f"{streams} streams of a few bytes each", remedy)
 
 
 class Stream:
@@ -191,15 +200,16 @@ def open_stream(path: Path, max_bytes: int = MAX_BYTES, codec: Codec = "by_magic
             if codec == "by_magic":
                 codec = "gzip" if file.read(2) == _GZIP_MAGIC else "plain"
             file.seek(start)
-        yield _stream(_reader(file), codec, max(size - start, 0), max_bytes)
+        yield stream_from(_reader(file), codec, max(size - start, 0), max_bytes)
 
 
 def stream_of(data: bytes, max_bytes: int = MAX_BYTES, codec: Codec = "plain") -> Stream:
     """As `open_stream`, of bytes in memory."""
-    return _stream(io.BytesIO(data).read, codec, len(data), max_bytes)
+    return stream_from(io.BytesIO(data).read, codec, len(data), max_bytes)
 
 
-def _stream(read: Callable[[int], bytes], codec: Codec, size: int, max_bytes: int) -> Stream:
+def stream_from(read: Callable[[int], bytes], codec: Codec, size: int, max_bytes: int) -> Stream:
+    """As `open_stream`, of the `size` bytes that `read(count)` gives until it gives none; `codec` is not by magic."""
     if codec == "plain":
         return Stream(iter(lambda: read(PIECE), b""), size)
     if codec == "bzip2":

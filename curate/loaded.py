@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from curate import text
 from curate.deidentify import DeidentifyConfig
 from curate.deidentify.text import scrub_text
 from curate.keyring import Keyring
+from curate.sweep import Sweep
 from manifests.record import Fact, Media, Step, canonical_json
 from sources.base import Item, Place
 
@@ -21,12 +22,14 @@ Stored = bytes | Path  # a clip may be larger than memory
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What every reader needs besides the item. `scratch` is a folder of the unit; what is left there is discarded."""
+    """What every reader needs besides the item. `scratch` is a folder of the unit; what is left there is discarded.
+    `sweep` must be shown every original header before anything else looks at it."""
 
     place: Place
     deidentify: DeidentifyConfig
     keyring: Keyring
     scratch: Path
+    sweep: Sweep = field(default_factory=Sweep)
 
 
 @dataclass(frozen=True, slots=True)

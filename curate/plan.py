@@ -71,7 +71,7 @@ def plan(recipe: Recipe, options: Options) -> Plan:
             unread = sum(u.size_bytes for u in units if not is_done(options.work, u.stage, u.key))
             items: dict[str, int] = {}
             if unread <= LISTED_ONLY_BYTES:
-                inputs += take_inventory([(source, place)], key, ring, executor, limits)
+                inputs += take_inventory([(source, place)], key, executor, limits)
                 items = dict(sorted(Counter(i.form for i in inputs[-1].items).items()))
             files = sum(u.records for u in units)
             kind = str(getattr(source, "source", ""))
@@ -110,13 +110,14 @@ def _stages(
             return stages, "the later stages depend on what select keeps", (), None
         kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
         shown = present.units_of(recipe, prepared, kept)
+        spoken = synthesize.units_of(recipe, shown, teacher)
         newly = present.lost_of(work, [u for u in shown if is_done(work, "present", u.key)])
+        newly = newly or synthesize.lost_of(work, [u for u in spoken if is_done(work, "synthesize", u.key)])
         if not newly:
             break
         lost += newly
     done("select", [selection])
     count = sum(len(k) for k in kept)
-    spoken = synthesize.units_of(recipe, shown, teacher)
     if not (done("present", shown) & done("synthesize", spoken)):
         return stages, "mixing and packing depend on what synthesize offers", (), count
     shards = mix.plan_shards(recipe, work, spoken)

@@ -1,11 +1,12 @@
 """Prepare: a run of items becomes records with canonical media, facts and sketches. One unit of work.
 
-For every item: read → de-identify → standardise → quality → sketch. This is the one place where a bad record is
+For every item: read → de-identify → standardise → quality → sketch → sweep. This is the one place where a bad record is
 caught: `RecordError` makes it failed, `Reject` makes it dropped, and any other exception makes it failed with the
-exception's type (never its text, which may quote the file). All of it runs in a process of its own (`curate.sandbox`):
-a record that kills it ends as `failed(parser_died)`, and its neighbours do not notice. The unit's output is `media.tar`
-(canonical members, read later by byte range) and `rows.parquet` (one row per record: sketches in columns of their own,
-the record as JSON).
+exception's type (never its text, which may quote the file). What was made of a record is then searched for its own
+identifiers (`curate.sweep`), and withheld where it holds one. All of it runs in a process of its own
+(`curate.sandbox`): a record that kills it ends as `failed(parser_died)`, and its neighbours do not notice. The unit's
+output is `media.tar` (canonical members, read later by byte range) and `rows.parquet` (one row per record: sketches in
+columns of their own, the record as JSON).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
 from curate.handover import Given, handed_over, item_of, item_values, named, received, renamed, sent, taken_over
 from curate.inventory import BYTES_PER_UNIT, DEFAULT_LIMITS, UNEXPECTED_REMEDY, KeyHint, cut
+from curate.keyring import Keyring
 from curate.loaded import Loaded, Reading, Stored
 from curate.sandbox import Answer, Answered, Began, Death, Limits, Said, Serve, Thing, run
 from curate.store import file_sha256
+from curate.sweep import Needles, begin, hits_of, is_sealed, listening, same_path, sealed, withheld
 from curate.text import minhash, text_sha256
 from curate.units import Summary, Unit, WorkerDeath, unit_key
 from manifests.errors import RecordError, Reject
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
 
 SERVE = "curate.prepare:open_records"
 PARSERS = ("curate.readers",)  # imported late here, because the worker itself reads no medium
-IDENTITY = ("key", "source", "uri", "upstream_id", "sha256", "group", "licence", "access", "files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,46 +117,57 @@ def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    spec.key.keyring()
+    ring = spec.key.keyring()
     counts: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     scratch = folder / "scratch"
     scratch.mkdir()
     with tarfile.open(folder / "media.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
-        for given in _given(spec, scratch):
+        for number, given in _given(spec, scratch, ring):
             key = given.record.key
             offsets = {name: _add_file(tar, f"{key}.{name}", stream, size) for name, stream, size in given.members}
-            rows.append(_row(given, offsets))
+            rows.append(_row(given, number, offsets))
             counts[given.record.status] = counts.get(given.record.status, 0) + 1
     shutil.rmtree(scratch)
     pq.write_table(pa.Table.from_pylist(rows, schema=rows_schema()), folder / "rows.parquet")
     return {"records": len(rows), "statuses": counts, "failed": counts.get("failed", 0)}
 
 
-def _given(spec: PrepareSpec, scratch: Path) -> Iterator[Given]:
-    """Every record of the unit, in order, whatever becomes of its parser."""
-    setup = {
+def setup_of(spec: PrepareSpec) -> dict[str, Any]:
+    """What a parser's process is told of a unit; `opened` is the inverse."""
+    return {
         **handed_over(spec.source, spec.place),
         "deidentify": spec.deidentify.model_dump(mode="json"),
         "hint": dataclasses.asdict(spec.key),
-        "scratch": str(scratch),
     }
+
+
+def opened(setup: dict[str, Any]) -> PrepareSpec:
+    """In the parser's process: the unit, without its items."""
+    source, place = taken_over(setup)
+    deidentify = DeidentifyConfig.model_validate(setup["deidentify"])
+    return PrepareSpec(source, place, (), deidentify, KeyHint(**setup["hint"]))
+
+
+def _given(spec: PrepareSpec, scratch: Path, ring: Keyring) -> Iterator[tuple[int, Given]]:
+    """Every record of the unit with its item's number, in order, whatever becomes of its parser."""
+    setup = {**setup_of(spec), "scratch": str(scratch)}
     if spec.limits is None:
         serve = open_records(setup)
-        for item in spec.items:
+        for number, item in enumerate(spec.items):
             said = serve(item_values(item), 0)
-            yield from (received(s.value, scratch) for s in said if isinstance(s, Answered))
+            yield from ((number, received(s.value, scratch)) for s in said if isinstance(s, Answered))
         return
     things = [Thing(item_values(i), container=i.form == "rows") for i in spec.items]
     for answer in run(SERVE, setup, things, spec.limits, lambda value: received(value, scratch)):
         item = spec.items[answer.thing]
         if isinstance(answer, Death):
-            yield _died(spec, item, answer)
+            yield answer.thing, _died(spec, item, answer, ring)
         else:
-            yield _checked(spec, item, answer)
+            yield answer.thing, _checked(spec, item, answer, ring)
 
 
-def _died(spec: PrepareSpec, item: Item, death: Death) -> Given:
+def _died(spec: PrepareSpec, item: Item, death: Death, ring: Keyring) -> Given:
     """The record that a parser died of; of a container whose rows are not known, the container."""
     lost = item
     if death.began is not None:
@@ -163,23 +176,27 @@ def _died(spec: PrepareSpec, item: Item, death: Death) -> Given:
             lost = began if _is_part(began, item) else item
         except (ValueError, TypeError):
             pass
-    record = blank_record(lost, spec.source)
+    record = sealed(blank_record(lost, spec.source), Needles(), ring)
     ended = {"status": "failed", "reason": "parser_died", "found": death.found, "remedy": death.remedy}
     record = dataclasses.replace(record, **ended)  # type: ignore[arg-type]
     return Given(record, to_json(record))
 
 
-def _checked(spec: PrepareSpec, item: Item, answer: Answer[Given]) -> Given:
-    """What the record says it is, is what was asked; else its parser's process is not believed."""
+def _checked(spec: PrepareSpec, item: Item, answer: Answer[Given], ring: Keyring) -> Given:
+    """What the record says it is, is what was asked, or that with a sealed lineage; else its parser's process is not
+    believed."""
     given = answer.value.record
     asked = item
     if item.form == "rows":
-        asked = dataclasses.replace(item, files=given.files, upstream_id=given.upstream_id, group=given.group)
-    if _is_part(asked, item):
-        blank = blank_record(asked, spec.source)
-        if all(getattr(given, name) == getattr(blank, name) for name in IDENTITY):
-            return answer.value
-    return _died(spec, item, Death(answer.thing, None, "an answer that is none"))
+        files = tuple(dataclasses.replace(f, path=_unsealed(f.path, item, ring)) for f in given.files)
+        asked = dataclasses.replace(item, files=files, upstream_id=given.upstream_id, group=given.group)
+    if _is_part(asked, item) and is_sealed(given, blank_record(asked, spec.source), ring):
+        return answer.value
+    return _died(spec, item, Death(answer.thing, None, "an answer that is none"), ring)
+
+
+def _unsealed(path: str, container: Item, ring: Keyring) -> str:
+    return next((f.path for f in container.files if same_path(path, f.path, ring)), path)
 
 
 def _is_part(row: Item, container: Item) -> bool:
@@ -188,23 +205,38 @@ def _is_part(row: Item, container: Item) -> bool:
 
 def open_records(setup: dict[str, Any]) -> Serve:
     """In the parser's process: one answer per record, its members as files in the unit's scratch folder."""
-    source, place = taken_over(setup)
-    hint, scratch = KeyHint(**setup["hint"]), Path(setup["scratch"])
-    deidentify = DeidentifyConfig.model_validate(setup["deidentify"])
-    ring = hint.keyring()
-    reading = Reading(place, deidentify, ring, scratch)
+    unit, scratch = opened(setup), Path(setup["scratch"])
+    ring = unit.key.keyring()
     numbers = itertools.count()
 
     def serve(thing: Any, skip: int) -> Iterator[Said]:
-        spec = PrepareSpec(source, place, (item_of(thing),), deidentify, hint)
-        for row in itertools.islice(expand(spec, ring.pseudonym), skip, None):
-            if spec.items[0].form == "rows":
-                yield Began(functools.partial(named, row))
-            done = prepare_item(row, spec, reading)
-            sketches = (done.pixel_sha256, done.text_sha256, done.minhash)
-            yield Answered(sent(done.record, done.members, sketches, scratch, numbers))
+        spec = dataclasses.replace(unit, items=(item_of(thing),))
+        logged: list[str] = []
+        with listening(logged):
+            for row, groups in itertools.islice(told_rows(spec, ring), skip, None):
+                if spec.items[0].form == "rows":
+                    yield Began(functools.partial(named, row))
+                sweep = begin(row, spec.place, spec.deidentify.options, groups)
+                sweep.logged = logged
+                done = prepare_item(row, spec, Reading(spec.place, spec.deidentify, ring, scratch, sweep))
+                logged.clear()
+                sketches = (done.pixel_sha256, done.text_sha256, done.minhash)
+                yield Answered(sent(done.record, done.members, sketches, scratch, numbers))
 
     return serve
+
+
+def told_rows(spec: PrepareSpec, ring: Keyring) -> Iterator[tuple[Item, tuple[str, ...]]]:
+    """`expand`, each record with what its row calls its patient: the values that were made pseudonyms of for it."""
+    asked: list[str] = []
+
+    def pseudonym(kind: str, value: str) -> str:
+        asked.append(value)
+        return ring.pseudonym(kind, value)
+
+    for row in expand(spec, pseudonym):
+        yield row, tuple(asked)
+        asked.clear()
 
 
 def expand(spec: PrepareSpec, pseudonym: Callable[[str, str], str]) -> Iterator[Item]:
@@ -229,8 +261,16 @@ def _unopened(item: Item, reason: str, found: str, remedy: str) -> Item:
 
 
 def prepare_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
-    """One item to its end: ready, dropped or failed. The only place where a record's errors are caught; MemoryError,
-    after which nothing can be trusted to work, is left to the sandbox."""
+    """One item to its end: ready, dropped or failed; failed too where what was made of it holds its identifiers."""
+    done = read_item(item, spec, reading)
+    record = sealed(done.record, reading.sweep.needles, reading.keyring)
+    hits = hits_of(record, done.members, reading.sweep)
+    return Prepared(withheld(record, hits, reading.keyring)) if hits else dataclasses.replace(done, record=record)
+
+
+def read_item(item: Item, spec: PrepareSpec, reading: Reading) -> Prepared:
+    """An item as read. The only place where a record's errors are caught; MemoryError, after which nothing can be
+    trusted to work, is left to the sandbox."""
     from curate.readers import load
 
     record = blank_record(item, spec.source)
@@ -340,11 +380,12 @@ def rows_schema() -> pa.Schema:
             ("minhash", pa.binary()),
             ("record", pa.string()),
             ("offsets", pa.string()),  # JSON: member -> [offset, size] in media.tar
+            ("item", pa.int32()),  # which of the unit's items it comes from
         ]
     )
 
 
-def _row(prepared: Given, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]:
+def _row(prepared: Given, item: int, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]:
     record = prepared.record
     return {
         "key": record.key,
@@ -357,6 +398,7 @@ def _row(prepared: Given, offsets: dict[str, tuple[int, int]]) -> dict[str, Any]
         "minhash": prepared.minhash,
         "record": prepared.text,
         "offsets": canonical_json(offsets),
+        "item": item,
     }
 
 

@@ -27,7 +27,7 @@ from curate.arrays import Image, Volume, decode_npy_gz
 from curate.code import code_version
 from curate.guard import PIECE
 from curate.pack import Range
-from curate.prepare import add_member, read_rows, record_of
+from curate.prepare import PrepareSpec, add_member, read_rows, record_of
 from curate.render import CANONICAL, RenderConfig, brings_masks, needs_masks, render_clip, render_image, render_volume
 from curate.select import Lost
 from curate.store import read_summary, unit_folder
@@ -56,6 +56,7 @@ class PresentSpec:
     prepared: str
     kept: Kept
     render: RenderConfig
+    origin: PrepareSpec  # what `prepared` was made by, for the sweep of what is made of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def units_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]], kept: Sequenc
     for (name, unit), keys in zip(prepared, kept, strict=True):
         if keys:
             identity = {"prepared": unit.key, "kept": keys, "render": recipe.render.model_dump(mode="json")}
-            spec = PresentSpec(unit.key, keys, recipe.render)
+            spec = PresentSpec(unit.key, keys, recipe.render, unit.spec)
             key = unit_key("present", code, identity)
             units.append(Unit("present", key, spec, name, len(keys), unit.size_bytes))
     return units

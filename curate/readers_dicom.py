@@ -52,6 +52,7 @@ SPLIT_BY = frozenset(
 
 def read_dicom_image(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
+    reading.sweep.header(ds)
     gate_pixels(ds, reading.deidentify, looks=True)
     facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
     decoded, cleaned = clean_pixels(dicom.read_image(ds), ds, reading.deidentify)
@@ -79,6 +80,7 @@ def read_dicom_image(item: Item, reading: Reading) -> Loaded:
 
 def read_dicom_cine(item: Item, reading: Reading) -> Loaded:
     ds = dicom_header.read_whole(reading.place.file(item.files[0].path))
+    reading.sweep.header(ds)
     gate_pixels(ds, reading.deidentify, looks=True)
     facts, deidentified = _clean_facts(ds, item, reading, of_spacing=True)
     path = reading.scratch / "cine.mp4"
@@ -145,6 +147,8 @@ def read_dicom_series(item: Item, reading: Reading) -> Loaded:
     """The slices of one stack; files that mark structures in it (`contours`) come after them."""
     paths = [reading.place.file(f.path) for f in item.files if f.role == "data"]
     ds = dicom_header.read_header(paths[0])
+    reading.sweep.header(ds)
+    reading.sweep.slices(paths)
     return _volume(item, reading, ds, lambda: dicom_series.read_series(paths))
 
 
@@ -152,6 +156,7 @@ def read_dicom_volume(item: Item, reading: Reading) -> Loaded:
     """One volume of a multi-frame file."""
     path = reading.place.file(item.files[0].path)
     ds = dicom_header.read_header(path)
+    reading.sweep.header(ds)
     return _volume(item, reading, ds, lambda: dicom_multiframe.read_volume_part(path, item.part))
 
 
@@ -201,7 +206,9 @@ def _marked(
     for name in item.contours:
         path = reading.place.file(name)
         try:
-            found = _marks(path, grid, subject)
+            header = dicom_header.read_header(path)
+            reading.sweep.header(header)
+            found = _marks(path, dicom_header.modality(header), grid, subject)
         except RecordError as error:  # the image is sound: it stays, and its story says what became of the marks
             steps.append(step("mark", f"refused: {error.reason}", found=error.found))
             continue
@@ -212,8 +219,8 @@ def _marked(
     return marked, steps
 
 
-def _marks(path: Path, grid: Volume, subject: Subject) -> Marked:
-    if dicom_header.modality(dicom_header.read_header(path)) == "RTSTRUCT":
+def _marks(path: Path, modality: str, grid: Volume, subject: Subject) -> Marked:
+    if modality == "RTSTRUCT":
         return dicom_rtstruct.read_rtstruct(path, grid, subject)
     return dicom_seg.read_seg(path, grid, subject)
 

@@ -156,7 +156,7 @@ def load(recipe: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, Path]:
     path = find(recipe)
     try:
         raw = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise RecipeError(f"{path.name}: not YAML" + (f" at line {line + 1}" if line is not None else "")) from None
     if not isinstance(raw, dict):

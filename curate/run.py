@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate import inventory, mix, prepare, present, publish, select, synthesize
+from curate import inventory, listing, mix, prepare, present, publish, select, synthesize
 from curate.cluster import Outcome, ray_session, run_here, run_on_ray
 from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
@@ -110,16 +110,16 @@ def run(recipe: Recipe, options: Options) -> Result:
     places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
     for source, place in zip(recipe.sources, places, strict=True):
         source.check(place)
+        listing.look(source, place, parser_limits(recipe))
     teacher = synthesize.teacher_state(recipe)
     sweep_temporaries(options.work)
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         executor = Executor(options, stack)
         pairs = list(zip(recipe.sources, places, strict=True))
-        inputs = take_inventory(pairs, key, ring, executor, parser_limits(recipe))
+        inputs = take_inventory(pairs, key, executor, parser_limits(recipe))
         prepared = prepare_all(recipe, inputs, key, executor)
-        decisions, presented = select_and_present(recipe, prepared, executor)
-        spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
+        decisions, spoken = select_and_synthesize(recipe, prepared, teacher, executor)
         plan = mix.plan_shards(recipe, options.work, spoken)
         publish.discard_damaged(plan.shards, options.work)
         packed = executor.run("pack", [s.unit for s in plan.shards], fatal)
@@ -141,18 +141,25 @@ def run(recipe: Recipe, options: Options) -> Result:
 
 
 def take_inventory(
-    sources: Sequence[tuple[SourceConfig, Place]], key: KeyHint, ring: Keyring, executor: Executor, limits: Limits
+    sources: Sequence[tuple[SourceConfig, Place]], key: KeyHint, executor: Executor, limits: Limits
 ) -> list[Inputs]:
-    """Every source's files, digested and peeked, and the items they make."""
+    """Every source's files, digested and peeked, and the items they make. Both are kept in the work folder, which is
+    made for its user alone: they hold file names in the clear."""
     options = executor.options
+    options.work.mkdir(mode=0o700, parents=True, exist_ok=True)
     units = [inventory.units_of(source, place, key, limits) for source, place in sources]
     executor.run("inventory", [u for of_source in units for u in of_source], fatal)
+    entries = [inventory.read_entries(options.work, of_source) for of_source in units]
+    lists = [
+        listing.unit_of(source, place, key, of_source, found, limits)
+        for (source, place), of_source, found in zip(sources, units, entries, strict=True)
+    ]
+    executor.run("inventory", lists, fatal)
     inputs = []
-    for (source, place), of_source in zip(sources, units, strict=True):
-        entries = inventory.read_entries(options.work, of_source)
-        items = sorted(source.items(place, entries, ring.pseudonym), key=lambda i: (i.upstream_id, i.files[0].fragment))
+    for (source, place), found, unit in zip(sources, entries, lists, strict=True):
+        items = sorted(listing.read_items(options.work, unit), key=lambda i: (i.upstream_id, i.files[0].fragment))
         limit = min((n for n in (source.limit, options.limit) if n is not None), default=None)
-        inputs.append(Inputs(source, place, tuple(entries), tuple(items[:limit])))
+        inputs.append(Inputs(source, place, tuple(found), tuple(items[:limit])))
     return inputs
 
 
@@ -178,11 +185,12 @@ def check_extras(recipe: Recipe) -> None:
         raise RecipeError(f"burned_in: detect needs the extra `ocr` ({missing}); pip install 'medcurate[ocr]'")
 
 
-def select_and_present(
-    recipe: Recipe, prepared: Sequence[tuple[str, Unit]], executor: Executor
+def select_and_synthesize(
+    recipe: Recipe, prepared: Sequence[tuple[str, Unit]], teacher: synthesize.TeacherState, executor: Executor
 ) -> tuple[list[dict[str, Any]], list[Unit]]:
-    """What is kept, and rendered. A record that cannot be rendered is taken out and the selection made again, because
-    it may have stood for duplicates that can: as often as something is lost, which each time is less."""
+    """What is kept, rendered and told of. A record that cannot be rendered, or of which something was made that holds
+    an identifier of its source, is taken out and the selection made again, because it may have stood for duplicates
+    that can stay: as often as something is lost, which each time is less."""
     work = executor.options.work
     lost: list[select.Lost] = []
     while True:
@@ -192,7 +200,10 @@ def select_and_present(
         presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
         newly = present.lost_of(work, presented)
         if not newly:
-            return decisions, presented
+            spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
+            newly = synthesize.lost_of(work, spoken)
+            if not newly:
+                return decisions, spoken
         lost += newly
 
 
@@ -209,7 +220,7 @@ def kept_by_unit(work: Path, prepared: Sequence[Unit], decisions: Sequence[dict[
 
 
 def fatal(unit: Unit, death: WorkerDeath) -> list[Unit]:
-    """Only preparing meets foreign bytes; where another stage kills its worker, the machine is at fault."""
+    """No worker parses foreign bytes itself; where another stage than prepare kills one, the machine is at fault."""
     raise MedcurateError(
         f"{unit.stage} of '{unit.label}' lost its worker twice ({death.found}); give workers more memory and run "
         "again: finished units stay"

@@ -4,15 +4,20 @@ and every verdict stored before a draft may be drawn. One unit of work.
 Program tasks see the media as the shard will hold them, so a proof that holds here holds in the shard. A record's
 program drafts for SFT become one conversation. A teacher's answers go through the request ledger: an interrupted unit
 pays for nothing twice. Drafts that failed a check are kept with the reason; they are reported and never packed.
+
+Before the unit is committed all of it is searched for identifiers of the records' sources (`curate.sweep.stage`): a
+teacher may read a name from pixels, or know one. A record with a hit is taken out, its requests are forgotten, and the
+summary names it as lost; `curate.run` selects anew without it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,9 +26,14 @@ import pyarrow.parquet as pq
 
 from curate.code import code_version
 from curate.pack import Range
-from curate.present import Presented, read_presented
+from curate.prepare import PrepareSpec, read_rows
+from curate.present import Presented, PresentSpec, read_presented
+from curate.select import Lost
 from curate.shard import layout, sample_bytes, sample_json
-from curate.store import unit_folder
+from curate.store import read_summary, unit_folder
+from curate.sweep import REASON
+from curate.sweep import stage as sweep
+from curate.sweep.record import REMEDY
 from curate.units import Summary, Unit, unit_key
 from curate.view import view_of
 from manifests.errors import TeacherError
@@ -78,6 +88,8 @@ class TeacherState:
 @dataclass(frozen=True, slots=True)
 class SynthesizeSpec:
     presented: str
+    prepared: str
+    origin: PrepareSpec
     tasks: tuple[Task, ...]
     stages: tuple[StageName, ...]
     teacher: TeacherConfig | None
@@ -113,7 +125,10 @@ def units_of(recipe: Recipe, presented: Sequence[Unit], teacher: TeacherState) -
             "teacher": [teacher.model, teacher.revision],
             "seed": recipe.seed,
         }
-        spec = SynthesizeSpec(unit.key, teacher.tasks, recipe.stages, teacher.config, recipe.seed)
+        made: PresentSpec = unit.spec
+        spec = SynthesizeSpec(
+            unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.config, recipe.seed
+        )
         key = unit_key("synthesize", code, identity)
         needs = (("GPU", 1.0),) if asked and teacher.config is not None and teacher.config.backend == "vllm" else ()
         units.append(Unit("synthesize", key, spec, unit.label, unit.records, resources=needs))
@@ -124,18 +139,66 @@ def work(spec: SynthesizeSpec, folder: Path, work_folder: Path) -> Summary:
     """Write `samples.jsonl` (the JSON of every draft as a sample) and `offers.parquet` (one row per draft)."""
     asking = Asking(spec.teacher, work_folder / "requests")
     rows: list[dict[str, Any]] = []
+    asked: dict[str, tuple[str, ...]] = {}
     with (folder / "samples.jsonl").open("wb") as stream:
         for presented in read_presented(work_folder, spec.presented):
             read = member_reader(presented, work_folder)
             rows += [_store(presented, d, stream) for d in record_drafts(presented, read, spec, asking)]
+            asked[presented.record.key] = asking.taken()
     if asking.transient:
         raise TeacherError(
             "teacher_unreachable",
             f"{asking.transient} of {asking.requests} requests without an answer; run again: what was answered is kept",
         )
+    lost = swept(spec, rows, asked, folder, work_folder)
+    if lost:
+        rows = _without({one.key for one in lost}, rows, folder)
+        for request in (r for one in lost for r in asked[one.key]):
+            Ledger(asking.folder).path(request).unlink(missing_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=OFFERS), folder / "offers.parquet")
     accepted = sum(1 for r in rows if r["accepted"])
-    return {"records": len({r["key"] for r in rows}), "drafts": len(rows), "accepted": accepted}
+    told = {"lost": [dataclasses.asdict(one) for one in lost], "failed": len(lost)} if lost else {}
+    return {"records": len({r["key"] for r in rows}), "drafts": len(rows), "accepted": accepted, **told}
+
+
+def swept(
+    spec: SynthesizeSpec,
+    rows: Sequence[dict[str, Any]],
+    asked: Mapping[str, Sequence[str]],
+    folder: Path,
+    work_folder: Path,
+) -> list[Lost]:
+    """The records of whose samples, requests or rendered members one holds an identifier of its source."""
+    samples, ledger = str(folder / "samples.jsonl"), Ledger(work_folder / "requests")
+    made = {key: sweep.Made(requests=[str(p) for p in map(ledger.path, r) if p.exists()]) for key, r in asked.items()}
+    for row in rows:
+        made[row["key"]].samples.append((samples, row["json_offset"], row["json_size"]))
+        for name, stage, unit, file, offset, size in json.loads(row["members"]):
+            if stage == "present":  # prepared members were searched when they were made
+                path = unit_folder(work_folder, stage, unit) / file
+                made[row["key"]].members[name] = (str(path), offset, size)
+    prepared = read_rows(unit_folder(work_folder, "prepare", spec.prepared), ("key", "item"))
+    items: dict[str, int] = {}
+    for row in prepared:
+        items.setdefault(row["key"], row["item"])
+    found = sweep.search(spec.origin, items, made)
+    return [Lost(key, "failed", REASON, found[key], REMEDY) for key in made if key in found]
+
+
+def _without(keys: set[str], rows: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The rows of other records, their samples written anew so that nothing of these stays."""
+    path, left = folder / "samples.jsonl", []
+    data = path.read_bytes()
+    with path.open("wb") as stream:
+        for row in (r for r in rows if r["key"] not in keys):
+            left.append({**row, "json_offset": stream.tell()})
+            stream.write(data[row["json_offset"] : row["json_offset"] + row["json_size"]] + b"\n")
+    return left
+
+
+def lost_of(work_folder: Path, units: Sequence[Unit]) -> list[Lost]:
+    """The records that finished synthesize units took out, in plan order."""
+    return [Lost(**one) for unit in units for one in read_summary(work_folder, "synthesize", unit.key).get("lost", ())]
 
 
 @dataclass
@@ -146,13 +209,20 @@ class Asking:
     folder: Path
     requests: int = 0
     transient: int = 0
+    keys: list[str] = field(default_factory=list)
 
     def ask(self, request: Request) -> Answered:
         assert self.config is not None
         answered = ask_teacher(open_teacher(self.config), request, Ledger(self.folder))
         self.requests += 1
+        self.keys.append(answered.key)
         self.transient += answered.error is not None and answered.error.reason in TRANSIENT
         return answered
+
+    def taken(self) -> tuple[str, ...]:
+        """The keys of what was asked since the last call."""
+        keys, self.keys = tuple(dict.fromkeys(self.keys)), []
+        return keys
 
 
 def member_reader(presented: Presented, work_folder: Path) -> Callable[[str], bytes]:

@@ -25,14 +25,12 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xxhash
 
 from manifests.errors import RecordError, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from datasketch import MinHash
     from numpy.typing import NDArray
 
 MIN_CHARS = 20
@@ -42,7 +40,6 @@ MAX_MEAN_WORD = 30.0
 SHINGLE_WORDS = 5
 NUM_PERM = 128
 SEED = 1
-SIGNATURE_BATCH = 8192  # shingles permuted at once: bounds the working array to 8192 × num_perm uint32
 
 _EMPTY_HASH = np.uint32(0xFFFFFFFF)
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -254,30 +251,13 @@ def minhash(text: str, num_perm: int = NUM_PERM, seed: int = SEED) -> NDArray[np
     Value for value that of `datasketch.MinHash(num_perm, seed, scheme="affine32", hashfunc=xxhash.xxh32_intdigest)`
     updated with `shingles(text)`. The share of equal values of two signatures estimates the Jaccard similarity of the
     two shingle sets with a standard error of at most 1 / (2 sqrt(num_perm)) (Broder 1997). A text without tokens has
-    the signature of the empty set, 2**32 - 1 throughout (`is_empty_signature`), which is near to nothing.
+    the signature of the empty set, 2**32 - 1 throughout (`is_empty_signature`), which is near to nothing. For many
+    texts at once, and for shingles of characters: `curate.near.signatures.sign`.
     """
-    from datasketch import MinHash
+    from curate.near.signatures import sign
 
-    template = _template(num_perm, seed)
-    sketch = MinHash(
-        num_perm, seed, hashfunc=xxhash.xxh32_intdigest, permutations=template.permutations, scheme="affine32"
-    )
-    for batch in _batches(shingles(text)):
-        sketch.update_batch(batch)
-    values: NDArray[np.uint32] = sketch.hashvalues
+    values: NDArray[np.uint32] = sign([text], num_perm, seed)[0]
     return values
-
-
-@functools.lru_cache(maxsize=8)
-def _template(num_perm: int, seed: int) -> MinHash:
-    from datasketch import MinHash
-
-    return MinHash(num_perm, seed, scheme="affine32")
-
-
-def _batches(items: list[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(items), SIGNATURE_BATCH):
-        yield items[start : start + SIGNATURE_BATCH]
 
 
 def is_empty_signature(signature: NDArray[np.uint32]) -> bool:

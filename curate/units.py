@@ -20,6 +20,7 @@ from manifests.record import digest
 # stage -> module that holds its `work(spec, folder, folder_of_all_work) -> summary`
 FUNCTIONS = {
     "inventory": "curate.inventory",
+    "list": "curate.listing",
     "prepare": "curate.prepare",
     "select": "curate.select",
     "present": "curate.present",

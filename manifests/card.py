@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -28,15 +29,23 @@ class Card(Config):
     layout: str = ""  # one line: what lies below the root
 
 
+@functools.cache
+def _licensing() -> Any:
+    """The list of SPDX licences: a tenth of a second to build, and every unit checks its source's licence."""
+    from license_expression import get_spdx_licensing
+
+    return get_spdx_licensing()
+
+
 def check_licence(value: str) -> str:
     """An SPDX expression in its normal form, or `LicenseRef-…` for stated terms that SPDX does not list.
 
     Raises `ValueError` that names the unknown symbol; `unknown` is allowed and shown as such everywhere."""
     if value == UNKNOWN_LICENCE:
         return value
-    from license_expression import ExpressionError, get_spdx_licensing
+    from license_expression import ExpressionError
 
-    licensing = get_spdx_licensing()
+    licensing = _licensing()
     try:
         parsed = licensing.parse(value)
         strangers = [] if parsed is None else list(licensing.unknown_license_keys(parsed))

@@ -9,14 +9,19 @@
 
 The run catches `RecordError` and `Reject` in one place (`curate.prepare`), so a bad input costs one record and a row
 of the ledger, never the run. A message names the value found and the remedy; it never holds file content, because it
-is written to the ledger.
+is written to the ledger, and no secret, which `manifests.redact` takes out of every one of them.
 """
 
 from __future__ import annotations
 
+from manifests.redact import redacted
+
 
 class MedcurateError(Exception):
     """The root of the tree; its text is one line that a user can act on."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__(*(redacted(text) for text in texts))
 
 
 class RecipeError(MedcurateError):
@@ -31,6 +36,7 @@ class RecordError(MedcurateError):
     """
 
     def __init__(self, reason: str, found: str, remedy: str) -> None:
+        found, remedy = redacted(found), redacted(remedy)
         super().__init__(f"{reason}: found {found}; {remedy}")
         self.reason = reason
         self.found = found
@@ -44,6 +50,7 @@ class Reject(MedcurateError):  # noqa: N818 - a decision, not an error: the reco
     """A sound record that the recipe does not want, with the named reason and the evidence for it."""
 
     def __init__(self, reason: str, found: str, remedy: str = "none needed: sound but not wanted") -> None:
+        found = redacted(found)
         super().__init__(f"{reason}: found {found}")
         self.reason = reason
         self.found = found
@@ -57,6 +64,7 @@ class TeacherError(MedcurateError):
     """A teacher gave no usable answer after its bounded retries; `reason` is a stable code as in `RecordError`."""
 
     def __init__(self, reason: str, found: str) -> None:
+        found = redacted(found)
         super().__init__(f"{reason}: found {found}")
         self.reason = reason
         self.found = found

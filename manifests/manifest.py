@@ -112,7 +112,7 @@ def read_manifest(out: Path) -> Manifest:
         problem = error.errors()[0]
         place = ".".join(str(p) for p in problem["loc"])
         raise VerificationError(f"{NAME}: {place}: {problem['msg'].removeprefix('Value error, ')}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise VerificationError(f"{NAME}: not JSON") from None
 
 

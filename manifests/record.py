@@ -188,10 +188,13 @@ def media_from(row: dict[str, Any]) -> Media:
 
 
 def record_from_json(text: str) -> Record:
-    """The inverse of `to_json` for a `Record`."""
-    row = json.loads(text)
-    row["files"] = tuple(FileRef(**f) for f in row["files"])
-    row["media"] = tuple(media_from(m) for m in row["media"])
-    row["facts"] = tuple(Fact(**f) for f in row["facts"])
-    row["steps"] = tuple(Step(**s) for s in row["steps"])
-    return Record(**row)
+    """The inverse of `to_json` for a `Record`. Raises ValueError for a text that is none."""
+    try:
+        row = json.loads(text)
+        row["files"] = tuple(FileRef(**f) for f in row["files"])
+        row["media"] = tuple(media_from(m) for m in row["media"])
+        row["facts"] = tuple(Fact(**f) for f in row["facts"])
+        row["steps"] = tuple(Step(**s) for s in row["steps"])
+        return Record(**row)
+    except (TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"no record ({type(error).__name__})") from error

@@ -88,14 +88,17 @@ class Draft:
 
 
 def draft_from_json(text: str) -> Draft:
-    """The inverse of `manifests.record.to_json` for a `Draft`."""
-    row = json.loads(text)
-    row["turns"] = tuple(Turn(**t) for t in row["turns"])
-    row["proofs"] = tuple(Proof(**p) for p in row["proofs"])
-    row["verdicts"] = tuple(Verdict(**v) for v in row["verdicts"])
-    row["teacher"] = Authorship(**row["teacher"])
-    row["answer"] = None if row["answer"] is None else Answer(**row["answer"])
-    return Draft(**row)
+    """The inverse of `manifests.record.to_json` for a `Draft`. Raises ValueError for a text that is none."""
+    try:
+        row = json.loads(text)
+        row["turns"] = tuple(Turn(**t) for t in row["turns"])
+        row["proofs"] = tuple(Proof(**p) for p in row["proofs"])
+        row["verdicts"] = tuple(Verdict(**v) for v in row["verdicts"])
+        row["teacher"] = Authorship(**row["teacher"])
+        row["answer"] = None if row["answer"] is None else Answer(**row["answer"])
+        return Draft(**row)
+    except (TypeError, LookupError, RecursionError) as error:
+        raise ValueError(f"no draft ({type(error).__name__})") from error
 
 
 def sample_key(record_key: str, part: int, repeat: int) -> str:

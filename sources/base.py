@@ -6,6 +6,8 @@ A source never decodes pixels; `curate` does. The three pure functions of a sour
     items(place, inventory, pseudonym)   the inventory grouped into items; every file belongs to exactly one item
     rows(item, place, pseudonym)         the records inside a container file (a JSON-lines block, an XML document)
 
+All three, and `look`, may open foreign files, and run in a process of their own; `check` and `tables` open none.
+
 `inventory` entries are sorted by path, so nothing depends on the order in which a file system lists. Symbolic links,
 FIFOs and devices are never opened: each ends in the ledger as `failed: not_a_regular_file`.
 """
@@ -126,9 +128,18 @@ class SourceConfig(Licensed):
         """What the recipe's author states of every record of this source, e.g. `facts: {modality: MR}`."""
         return tuple(Fact(name=k, value=v, origin="recipe") for k, v in sorted(self.facts.items()))
 
+    def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:
+        """The files that `items` opens, each by the path that its items name it by. Raises `RecipeError` for one that
+        is not there; opens none."""
+        return ()
+
     def check(self, place: Place) -> None:
-        """Raise `RecipeError` for what can be seen to be wrong before anything is read or written, such as a table
-        that is not there."""
+        """Raise `RecipeError` for what is seen to be wrong before any file is opened, such as a table that is not
+        there."""
+        self.tables(place)
+
+    def look(self, place: Place) -> None:
+        """Raise `RecipeError` for what the beginning of a table shows to be wrong, such as a column that it lacks."""
 
     def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
         """Header facts of one file; a source without headers needs none."""

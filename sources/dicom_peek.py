@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from manifests.errors import RecordError
 from sources.base import Pseudonym
@@ -54,8 +54,15 @@ B_VALUES = (  # (tag, tag of the private creator, creator): the standard's own f
 GE_FLAGS = 100_000  # GE adds multiples of this to a b-value to say how it was set
 DEFLATED = "1.2.840.10008.1.2.1.99"
 MAX_DEFLATED = 1 << 29  # bytes of a data set as inflated
+MOST_SWOLLEN, MAX_SWELLING = 1 << 26, 500  # beyond so many bytes, no image or mask is deflated so well
+MAX_ITEMS, LEAST_ITEM, ITEM_BYTES = 1 << 16, 64, 8  # bytes of an item: on average, and at least
+ITEM, ITEM_BIG_ENDIAN = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
+IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+NATIVE = (IMPLICIT, EXPLICIT, BIG_ENDIAN)
+UNDEFINED = 0xFFFFFFFF
 PREAMBLE_AND_LENGTH = 132 + 12  # bytes up to the end of (0002,0000)
 SHORT = 12  # hexadecimal digits of an instance's pseudonym: collisions would need millions of slices
+PLAIN = re.compile(r"[A-Z0-9_ .:+-]{0,26}|(?i:mosaic)")
 BINARY = (b"US", b"UL", b"SS", b"SL", b"FL", b"FD", b"OB", b"OW", b"UN")  # value representations that are no text
 
 Values = Mapping[int, Any]  # what pydicom makes of each element, by tag
@@ -92,27 +99,89 @@ def peek_with_pydicom(path: Path, group: str, pseudonym: Pseudonym) -> dict[str,
 
 
 def refuse_bomb(path: Path, most: int = MAX_DEFLATED) -> None:
-    """pydicom inflates a deflated data set (PS3.5 A.5) whole and without a limit, so it is inflated here first, piece
-    by piece. Raises RecordError `too_large`, `corrupt_compression`, `bad_header`."""
+    """Refuse what pydicom would take memory or time for without looking: a deflated data set that swells (PS3.5 A.5),
+    an element that ends beyond the file, a crowd of empty sequence items. Nothing is allocated by what a length says.
+
+    Raises RecordError `too_large`, `corrupt_compression`, `truncated_dicom`, `bad_header`."""
     import pydicom
 
     meta = pydicom.filereader.read_file_meta_info(path)
-    if meta.get("TransferSyntaxUID") != DEFLATED:
+    syntax = meta.get("TransferSyntaxUID")
+    if syntax == DEFLATED:
+        _refuse_swelling(path, meta, most)
         return
+    _refuse_crowd(path)
+    if syntax in NATIVE and not _is_plain(path):
+        _refuse_beyond(path, syntax)
+
+
+def _refuse_swelling(path: Path, meta: Dataset, most: int) -> None:
+    """Inflate piece by piece, keeping nothing."""
+    from isal import igzip_lib
+
     if "FileMetaInformationGroupLength" not in meta:
         raise RecordError("bad_header", "deflated data without a meta group length", "rewrite the file meta group")
-    inflating, found = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    inflating: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+    found = taken = 0
     with path.open("rb") as stream:
         stream.seek(PREAMBLE_AND_LENGTH + meta.FileMetaInformationGroupLength)
-        while not inflating.eof and (data := inflating.unconsumed_tail or stream.read(1 << 16)):
+        while not inflating.eof:
+            data = stream.read(1 << 16) if inflating.needs_input else b""
+            if inflating.needs_input and not data:
+                raise RecordError("corrupt_compression", "a truncated stream", "fetch the file again")
+            taken += len(data)
             try:
                 found += len(inflating.decompress(data, 1 << 20))
-            except zlib.error:
+            except Exception:  # ISA-L's own
                 raise RecordError("corrupt_compression", "deflated data that are broken", "fetch it again") from None
             if found > most:
                 raise RecordError("too_large", f"more than {most} bytes inflated", "deflate no more than that")
-    if not inflating.eof:
-        raise RecordError("corrupt_compression", "a truncated stream", "fetch the file again")
+            if found > max(MOST_SWOLLEN, MAX_SWELLING * taken):
+                swollen = f"deflated data that swell more than {MAX_SWELLING}-fold"
+                raise RecordError("too_large", swollen, "store the data set without deflating it")
+
+
+def _refuse_crowd(path: Path) -> None:
+    """pydicom makes a data set of every item of a sequence, however empty: files whose items are many and small."""
+    size = path.stat().st_size
+    if size < ITEM_BYTES * MAX_ITEMS:
+        return
+    count, last = 0, b""
+    with path.open("rb") as stream:
+        while data := stream.read(1 << 20):
+            whole = last + data
+            count += whole.count(ITEM) + whole.count(ITEM_BIG_ENDIAN)
+            last = data[-3:]
+    if count > MAX_ITEMS and size < LEAST_ITEM * count:
+        raise RecordError("bad_header", f"{count} sequence items in {size} bytes", "leave the file out")
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether the walker vouches for every length of a file."""
+    from sources.dicom_walk import Odd, Wanted, walked
+
+    try:
+        walked(path, Wanted(frozenset()))
+    except (Odd, OSError):
+        return False
+    return True
+
+
+def _refuse_beyond(path: Path, syntax: str) -> None:
+    """Find an element before the pixels, or pixels, of which the file holds a part only; those that run over its end
+    by less than a value's own length are the readers' to judge."""
+    import pydicom
+
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=["Rows"])  # others are sought over, not read
+        if stream.tell() > size:
+            raise RecordError("truncated_dicom", "an element that ends beyond the file", "fetch the file again")
+        head = stream.read(12)
+        order: Literal["little", "big"] = "big" if syntax == BIG_ENDIAN else "little"
+        length = int.from_bytes(head[4:8] if syntax == IMPLICIT else head[8:12], order)
+        if length != UNDEFINED and length > 2 * size:
+            raise RecordError("truncated_pixels", f"{size} bytes in the file, {length} in PixelData", "fetch it again")
 
 
 @contextmanager
@@ -194,14 +263,15 @@ def _peek_values(values: Values, group: str, pseudonym: Pseudonym) -> dict[str, 
     series, frame = _text(values, "SeriesInstanceUID"), _text(values, "FrameOfReferenceUID")
     peek = {
         "class": _class_name(values),
-        "modality": _text(values, "Modality") or CLASS_MODALITIES.get(_text(values, "SOPClassUID"), ""),
+        "modality": _plain(_text(values, "Modality"), pseudonym)
+        or CLASS_MODALITIES.get(_text(values, "SOPClassUID"), ""),
         "frames": str(_int(values, "NumberOfFrames", 1)),
         "samples": str(_int(values, "SamplesPerPixel", 1)),
         "group": pseudonym("patient", patient) if patient else pseudonym("study", study) if study else "",
         "series": _known(pseudonym, "series", series),
         "frame": _known(pseudonym, "frame", frame),
         "instance": _known(pseudonym, "instance", _text(values, "SOPInstanceUID"))[:SHORT],
-        **{keyword: _text(values, keyword) for keyword in VOLUME_KEYWORDS},
+        **{keyword: _plain(_text(values, keyword), pseudonym) for keyword in VOLUME_KEYWORDS},
         **_b_value(values),
     }
     if _tag("Rows") in values and _tag("BitsAllocated") in values:
@@ -287,6 +357,12 @@ def _shown(value: Any) -> str:
     return "\\".join(str(v) for v in value) if isinstance(value, MutableSequence) else str(value)
 
 
+def _plain(text: str, pseudonym: Pseudonym) -> str:
+    """Codes and numbers as they are; of values that are neither, which may say anything, the pseudonym."""
+    values = text.split("\\")
+    return "\\".join(v if PLAIN.fullmatch(v) else pseudonym("text", v)[:SHORT] for v in values)
+
+
 def _known(pseudonym: Pseudonym, kind: str, uid: str) -> str:
     return pseudonym(kind, uid) if uid else ""
 
@@ -297,7 +373,8 @@ def _several(pseudonym: Pseudonym, kind: str, uids: set[str]) -> str:
 
 def _class_name(values: Values) -> str:
     uid = values.get(_tag("SOPClassUID"))
-    return str(getattr(uid, "name", uid)) if uid else ""
+    name = str(getattr(uid, "name", uid)) if uid else ""
+    return name if name != str(uid) else "a SOP class that the standard does not know"
 
 
 def _int(values: Values, keyword: str, default: int) -> int:

@@ -2,21 +2,41 @@
 
 Quirks of such tables: byte-order marks, semicolons or tabs instead of commas, columns with stray spaces, several rows
 for one file, rows whose file is absent, files that no row names. Each ends in the ledger with its reason.
+
+What a table's first `HEAD_BYTES` show (no header, a column that the recipe names wrongly, bytes that are no UTF-8) is a
+mistake of the recipe, and raises `RecipeError` before anything is written. What only reading all of it shows is
+`bad_table`. Rows are read one by one; a line has at most `MAX_LINE` characters, a field 131,072 (Python's limit).
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from manifests.errors import RecipeError, RecordError
 from manifests.record import FileRef, canonical_json
-from sources.base import Entry, Form, Item, Place, Pseudonym, SourceConfig, column_facts, not_a_record, ref, usable
+from sources.base import (
+    Entry,
+    Form,
+    Item,
+    Place,
+    Pseudonym,
+    SourceConfig,
+    column_facts,
+    is_regular,
+    not_a_record,
+    ref,
+    usable,
+)
 
 Row = dict[str, str]
+
+HEAD_BYTES = 1 << 20
+MAX_LINE = 16 << 20
+DELIMITERS = ",;\t|"
 
 
 class TableConfig(SourceConfig):
@@ -44,9 +64,12 @@ class TableConfig(SourceConfig):
         """Further columns that the recipe names."""
         return ()
 
-    def check(self, place: Place) -> None:
-        if self.table:
-            _checked_rows(self, place)
+    def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:
+        return ((self.table, find_table(self.table, place)),) if self.table else ()
+
+    def look(self, place: Place) -> None:
+        for name, path in self.tables(place):
+            _check_columns(self, header_of(path, name))
 
     def row_item(self, row: Row, line: int, media: tuple[str, Entry], form: Form, pseudonym: Pseudonym) -> Item:
         """A row and its file as an item; `media` is the item's identity and the file's entry."""
@@ -67,13 +90,13 @@ def table_items(
     config: TableConfig, form: Form, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym
 ) -> Iterator[Item]:
     """One item per row whose file is there; rows without a file and files without a row end as rows of their own."""
-    rows = _checked_rows(config, place)
     entries, refused = usable(inventory, config.exclude)
     yield from refused
     by_path = {e.path: e for e in entries}
     claims: dict[str, int] = {}
     named: set[str] = set()
-    for line, row in enumerate(rows, start=2):  # line 1 is the header
+    line = 1  # the header
+    for line, row in enumerate(read_table(config, place), start=2):
         path = _media_path(config.media_column(), row, config.table)
         if path not in by_path:
             yield _missing(config.table, line, row)
@@ -91,46 +114,71 @@ def table_items(
         yield config.row_item(row, line, (identity, by_path[path]), form, pseudonym)
     for entry in entries:
         if entry.path == config.table:
-            yield not_a_record(entry, f"the table: its {len(rows)} rows are the records", "table")
+            yield not_a_record(entry, f"the table: its {line - 1} rows are the records", "table")
         elif entry.path not in named:
             yield not_a_record(entry, f"a file that no row of '{config.table}' names")
 
 
-def _checked_rows(config: TableConfig, place: Place) -> list[Row]:
-    """The table's rows, if it is there and has the columns that the recipe names."""
-    rows = read_table(find_table(config.table, place), config.table)
-    named = (
-        config.media_column(),
-        config.text,
-        config.question,
-        config.answer,
-        config.group,
-        *config.labels,
-        *config.columns(),
-    )
-    _check_columns(rows, [c for c in named if c and "{" not in c], config.table)
-    return rows
-
-
 def find_table(table: str, place: Place) -> Path:
-    for path in (place.root / table, place.recipe_folder / table):
-        if path.is_file():
-            return path
-    raise RecipeError(f"table '{table}' is neither below the root nor beside the recipe")
+    """Below the root, where no link is followed, else beside the recipe."""
+    inside, beside = place.root / table, place.recipe_folder / table
+    if is_regular(inside):
+        return inside
+    if beside != inside and beside.is_file():
+        return beside
+    raise RecipeError(f"table '{table}' is neither below the root nor beside the recipe, as a regular file")
 
 
-def read_table(path: Path, name: str) -> list[Row]:
-    """Rows as text, header names stripped; raises `RecipeError` for a table that is no CSV or has no header."""
+def header_of(path: Path, name: str) -> list[str]:
+    """The column names, stripped, by a table's first bytes. Raises `RecipeError` where those are no CSV's."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    whole_lines = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = whole_lines.decode("utf-8-sig")
+        header = next(csv.reader(text.splitlines(), delimiter=delimiter_of(text)), [])
     except UnicodeDecodeError:
         raise RecipeError(f"table '{name}' is not UTF-8; convert it and run again") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    if not reader.fieldnames:
-        raise RecipeError(f"table '{name}' is empty; it needs a header row")
-    return [{str(k).strip(): (v or "").strip() for k, v in row.items() if not isinstance(v, list)} for row in reader]
+    except csv.Error:
+        raise RecipeError(f"table '{name}' begins with no CSV; give a CSV or TSV file with a header row") from None
+    if not header:
+        raise RecipeError(f"table '{name}' is empty, or its first line too long; it needs a header row")
+    return [column.strip() for column in header]
+
+
+def delimiter_of(text: str) -> str:
+    """Which of comma, semicolon, tab and bar stands most often in the first line."""
+    return max(DELIMITERS, key=text.split("\n", 1)[0].count)
+
+
+def read_table(config: TableConfig, place: Place) -> Iterator[Row]:
+    """Rows as text, header names stripped, one by one.
+
+    Raises `RecordError` `bad_table` where the table breaks, `RecipeError` where it lacks a column."""
+    name, remedy = config.table, "mend the table, or write it anew as UTF-8 CSV, then run again"
+    read = 0
+    try:
+        with find_table(name, place).open(encoding="utf-8-sig") as stream:
+            delimiter = delimiter_of(stream.readline(HEAD_BYTES))
+            stream.seek(0)
+            reader = csv.DictReader(_lines(stream), delimiter=delimiter)
+            _check_columns(config, [str(column).strip() for column in reader.fieldnames or ()])
+            for row in reader:
+                read += 1
+                yield {str(k).strip(): (v or "").strip() for k, v in row.items() if not isinstance(v, list)}
+    except UnicodeDecodeError:
+        raise RecordError("bad_table", f"bytes that are not UTF-8 in '{name}' after row {read}", remedy) from None
+    except csv.Error:
+        raise RecordError("bad_table", f"no CSV in '{name}' after row {read}", remedy) from None
+    except OSError as error:
+        raise RecordError("bad_table", f"'{name}' cannot be read ({type(error).__name__})", remedy) from None
+
+
+def _lines(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise csv.Error("a line beyond the bound")
+        yield line
 
 
 def row_ref(table: str, line: int, row: Row) -> FileRef:
@@ -140,10 +188,16 @@ def row_ref(table: str, line: int, row: Row) -> FileRef:
     return FileRef(path=table, sha256=sha256, size_bytes=len(data), role="table", fragment=f"line={line}")
 
 
-def _check_columns(rows: list[Row], columns: list[str], name: str) -> None:
-    for column in columns:
-        if rows and column not in rows[0]:
-            raise RecipeError(f"table '{name}' has no column '{column}'; it has: {', '.join(sorted(rows[0]))}")
+def _check_columns(config: TableConfig, header: Sequence[str]) -> None:
+    """Raise `RecipeError` for a column that the recipe names and the table lacks."""
+    has = f"it has: {', '.join(sorted(header))}"
+    media = config.media_column()
+    named = ("" if "{" in media else media, config.text, config.question, config.answer, config.group)
+    for column in (*named, *config.labels, *config.columns()):
+        if column and column not in header:
+            raise RecipeError(f"table '{config.table}' has no column '{column}'; {has}")
+    if "{" in media:
+        _media_path(media, dict.fromkeys(header, ""), config.table)
 
 
 def _media_path(media: str, row: Row, table: str) -> str:

@@ -162,7 +162,7 @@ def parse_tagged(text: str, dialect: Literal["internvl", "medrega"], height: int
     found = []
     for match in _TAGGED.finditer(text[:MAX_TEXT]):
         for numbers in _LIST.finditer(match[2]):
-            values = [float(n) for n in numbers[1].split(",")]
+            values = [float(n.strip()) for n in numbers[1].split(",")]
             found.append(Tagged(match[1].strip(), from_dialect(values, dialect, height, width)))
     return found
 
@@ -200,7 +200,7 @@ def _numbers(text: str) -> list[float]:
     found = _LIST.findall(text[:MAX_TEXT])
     if len(found) != 1:
         raise VerificationError(f"the text holds {len(found)} lists of 4 to 6 numbers; one is needed")
-    return [float(n) for n in found[0].split(",")]
+    return [float(n.strip()) for n in found[0].split(",")]
 
 
 def _checked(box: Box2D) -> Box2D:

@@ -3,7 +3,7 @@
 The dialect is that of the Chat Completions API (`response_format: {"type": "json_schema", ...}` for structured
 output), which vLLM, SGLang and llama.cpp serve too. Proxies are those of the environment (`https_proxy`, `no_proxy`).
 Redirects are not followed: the key would go to an address that nobody wrote down. No error holds the key, the prompt
-or what the server said beyond a short code.
+or what the server said beyond a short code, and no reply the key, should a server echo it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import re
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from typing import IO, Any
 
 from manifests.errors import TeacherError
 from manifests.record import digest
+from manifests.redact import REDACTED, protect
 from synth.teacher_config import OpenAIConfig
 
 STORED = frozenset({"refused", "bad_request", "prompt_too_long"})
@@ -71,16 +72,21 @@ def reply_from(answer: Any) -> Reply:
     """The `Reply` of a chat completion; `TeacherError` `refused` or `bad_response` where it holds none."""
     try:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
-        message, reason = choice["message"], str(choice.get("finish_reason") or "stop")
+        message, reason = choice["message"], _short(choice.get("finish_reason")) or "stop"
         content, refusal = message.get("content"), message.get("refusal")
         tokens = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TeacherError("bad_response", "an answer without choices[0].message") from error
     if refusal or reason == "content_filter":
         raise TeacherError("refused", "a refusal of the model" if refusal else "a content filter")
     if content is not None and not isinstance(content, str):
         raise TeacherError("bad_response", f"content of type {type(content).__name__}")
     return Reply(content or "", reason, *tokens)
+
+
+def _short(code: Any) -> str:
+    """A short machine-readable code, or "": whatever else a server says there goes no further."""
+    return code if isinstance(code, str) and re.fullmatch(r"[a-z][a-z_]{2,40}", code) else ""
 
 
 # --- HTTP ------------------------------------------------------------------------------------------------------------
@@ -101,6 +107,7 @@ class OpenAITeacher:
         self._config = config
         self.model = config.model
         self.revision = config.revision
+        protect(config.api_key_env)
         self._opener = urllib.request.build_opener(_NoRedirect())
 
     def ask(self, request: Request) -> Reply:
@@ -118,16 +125,24 @@ class OpenAITeacher:
         while True:
             pause = _Pause(self._config.backoff_s, attempt, data)
             try:
-                return reply_from(self._post(data, pause))
+                return self._without_key(reply_from(self._post(data, pause)))
             except TeacherError as error:
                 if error.reason not in TRANSIENT or attempt == self._config.retries:
                     raise
             time.sleep(pause.seconds())
             attempt += 1
 
+    def _key(self) -> str:
+        return os.environ.get(self._config.api_key_env, "") if self._config.api_key_env else ""
+
+    def _without_key(self, reply: Reply) -> Reply:
+        """A server that echoes the key must not bring it into the request ledger."""
+        key = self._key()
+        return replace(reply, text=reply.text.replace(key, REDACTED)) if key else reply
+
     def _post(self, data: bytes, pause: _Pause) -> Any:
         headers = {"Content-Type": "application/json", "User-Agent": "medcurate"}
-        key = os.environ.get(self._config.api_key_env, "") if self._config.api_key_env else ""
+        key = self._key()
         if key:
             headers["Authorization"] = f"Bearer {key}"
         url = f"{self._config.base_url}/chat/completions"
@@ -148,7 +163,7 @@ class OpenAITeacher:
             raise TeacherError("timeout" if late else "unreachable", type(error.reason).__name__) from None
         except (OSError, http.client.HTTPException) as error:
             raise TeacherError("unreachable", type(error).__name__) from None
-        except ValueError:  # neither UTF-8 nor JSON
+        except (ValueError, RecursionError):  # neither UTF-8 nor JSON
             raise TeacherError("bad_response", "an answer that is not JSON") from None
 
     def close(self) -> None:
@@ -205,6 +220,6 @@ def _error_code(body: bytes) -> str:
     try:
         error = json.loads(body)["error"]
         said = [error.get("code"), error.get("type")]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
-    return next((s for s in said if isinstance(s, str) and re.fullmatch(r"[a-z][a-z_]{2,40}", s)), "")
+    return next((code for s in said if (code := _short(s))), "")

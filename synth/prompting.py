@@ -7,8 +7,9 @@ a source wrote is always delimited as data. Names that the file does not have, a
 that it has and nobody gives, are errors. `as_data` takes from source text what a chat template would read as its own
 control tokens, and what would close the delimiter.
 
-Covered: the control tokens of ChatML, Llama, Mistral, Gemma, DeepSeek and Phi, our own answer tags, media place
-holders. Not covered: plain-language instructions inside source text; that is what the checks of each answer are for.
+Covered: the control tokens of ChatML, Llama, Mistral, Gemma, DeepSeek, Phi and SmolLM, any other tag of one word, our
+own answer tags, media place holders. Not covered: plain-language instructions inside source text; that is what the
+checks of each answer are for (`synth.written`: what only a command says, no answer may say).
 """
 
 from __future__ import annotations
@@ -31,10 +32,17 @@ from synth.chat import Request
 _PLACE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _DELIMITED = re.compile(r'^"""\n\{\{([a-z_]+)\}\}\n"""$', re.MULTILINE)
 _SECTION = re.compile(r"^# (system|user|assistant)\n", re.MULTILINE)
+_BRACKETED = (
+    "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|IMG|IMG_BREAK|IMG_END|AUDIO"
+    "|THINK|PREFIX|MIDDLE|SUFFIX|CLS|SEP|PAD|UNK|MASK|BOS|EOS|gMASK|sMASK|sop|eop"
+)
 _CONTROL = re.compile(
-    r"<(?=[|｜])|(?<=[|｜])>|<(?=/?s>)|<(?=<SYS>>|</SYS>>)|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\])"
-    r"|<(?=/?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|answer|tool_call|tool_response|image|image3d|video"
-    r"|im_start|im_end|endoftext|begin_of_text|eot_id)>)|\"(?=\"\")|\{(?=\{)",
+    r"[<＜﹤](?=[|｜])|(?<=[|｜])[>＞﹥]"  # <|im_start|>, <｜User｜>
+    r"|[<＜﹤](?=/?[a-z_][\w.:-]{0,63}[>＞﹥])"  # <s>, </think>, <start_of_turn>, <unused12>, <repo_name>
+    r"|[<＜﹤](?=0x[0-9a-f]{2}[>＞﹥])"  # a byte's token
+    r"|<(?=<SYS>>|</SYS>>)"
+    rf"|\[(?=/?(?:{_BRACKETED})\])"
+    r"|\"(?=\"\")|\{(?=\{)",  # the delimiter, a placeholder
     re.IGNORECASE,
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff0-\uffff]")
@@ -99,7 +107,7 @@ def parse(name: str, data: bytes) -> Prompt:
     except ValidationError as error:
         first = error.errors()[0]
         raise RecipeError(f"prompt {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, RecursionError, yaml.YAMLError):
         raise RecipeError(f"prompt {name}: it must begin with front matter between two lines of ---") from None
     parts = _SECTION.split(body)
     sections = tuple((role, content.strip()) for role, content in zip(parts[1::2], parts[2::2], strict=True))
@@ -121,7 +129,7 @@ def as_data(text: str) -> str:
     """Source text with its control tokens broken by a space (`<|im_end|>` becomes `< |im_end| >`), unprintable and
     direction-changing characters left out, and nothing else changed."""
     cleaned = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _CONTROL.sub(lambda m: f" {m[0]}" if m[0] == ">" else f"{m[0]} ", cleaned).strip()
+    return _CONTROL.sub(lambda m: f" {m[0]}" if m[0] in ">＞﹥" else f"{m[0]} ", cleaned).strip()
 
 
 def render(prompt: Prompt, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

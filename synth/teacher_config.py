@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from manifests.config import Config
+from manifests.redact import redacted
 
 
 class EmbeddedConfig(Config):
@@ -46,6 +47,8 @@ class OpenAIConfig(Config):
             raise ValueError("base_url must be an http or https address, e.g. http://localhost:8000/v1")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("base_url must not carry a user, a password or a query; name the key by api_key_env")
+        if redacted(value) != value:
+            raise ValueError("base_url looks as if it held a secret; name the key by api_key_env")
         return value.rstrip("/")
 
 

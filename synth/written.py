@@ -2,7 +2,8 @@
 
 The checks, in order: `answered` (there is a reply), `schema` (it is the JSON that was asked for), `not_empty`,
 `length`, `whole` (not broken off: brackets closed, no "of" or "which is" at the end), `plain_text` (no address, no tag,
-no control token), `grounded` (its content words stand in what the teacher was shown). `synth.verify.faithfulness` then
+no control token), `repetition`, `not_led` (no word that stands only where a source gives orders to a model), `grounded`
+(its content words stand in what the teacher was shown). `synth.verify.faithfulness` then
 judges numbers, sides, organs, findings and denials; its lexicons are closed, so that a fluent sentence about nothing
 passes it: `grounded` is what that sentence fails.
 """
@@ -57,6 +58,19 @@ _SMALL = frozenset(_SMALL_WORDS.split())  # words that carry no content of their
 # ... and those of them that a whole sentence may end with; a single letter may be the answer to a multiple choice.
 _ENDING_WORDS = "yes no not one two image images scan scans picture study seen shown here both such this it"
 _ENDINGS = frozenset(_ENDING_WORDS.split())
+# Orders to a model inside source text (prompt injection), in the words that such orders have. What follows the first of
+# them may be more of it, so it is data that grounds nothing.
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|do not follow|stop following)\b[^.\n]{0,60}"
+    r"\b(?:instructions?|prompts?|rules?|above|before|previous|prior|earlier|system|guidelines?|context)\b"
+    r"|\byou are (?:now|no longer)\b|\b(?:new|updated|real|actual|hidden) (?:instructions?|task|system prompt)\b"
+    r"|\b(?:system|developer) (?:prompt|message|mode|override)\b|\b(?:as|you are) an? (?:ai|language model|assistant)\b"
+    r"|(?:^|[.;:,!?]\s*|\b(?:and|then|please|instead|you must|you should|you will)\s+)"
+    r"(?:(?:answer|reply|respond|output) with\b|(?:answer|reply|respond|output|print|say|repeat|return|write)\s+"
+    r"(?:only|just|exactly|the (?:word|text|string|following)\b))"
+    r"|(?:^|\n)\s*#{2,4}\s*(?:system|assistant|instructions?|response|human)\s*:",
+    re.IGNORECASE,
+)
 REPEATED_WORDS = 4
 MOST_REPEATED = 0.2  # share of runs of four words
 
@@ -126,6 +140,7 @@ def check_text(text: str, shown: str, least: float, longest: int, turn: int) -> 
         _verdict(turn, "whole", float(whole), whole, f"ends with {last[:40]!r}"),
         check_plain(text, turn),
         check_repetition(text, turn),
+        check_led(text, shown, turn),
         _verdict(
             turn, "grounded", share, share >= least, ", ".join(strange[:6])[:120] or "every content word was shown"
         ),
@@ -147,6 +162,20 @@ def check_repetition(text: str, turn: int) -> Verdict:
     share = again / len(runs) if runs else 0.0
     worst = max(sorted(set(runs)), key=runs.count) if again else ()
     return _verdict(turn, "repetition", round(1 - share, 4), share <= MOST_REPEATED, " ".join(worst)[:120])
+
+
+def check_led(text: str, shown: str, turn: int) -> Verdict:
+    """The verdict `not_led`: no content word of the answer stands only in what follows the first order to a model in
+    what was shown. A source that gives orders loses what it says after them; it cannot win an answer by them.
+
+    Covered: orders in the usual English words. Not covered: orders in other words, which `grounded` and the checks of
+    facts meet like any other text."""
+    order = _ORDER.search(shown)
+    if order is None:
+        return _verdict(turn, "not_led", 1.0, True, "")
+    before, after = content_words(shown[: order.start()]), content_words(shown[order.start() :])
+    led = [word for word in content_words(text) if _known(word, after) and not _known(word, before)]
+    return _verdict(turn, "not_led", float(not led), not led, ", ".join(led[:6])[:120])
 
 
 def content_words(text: str) -> list[str]:

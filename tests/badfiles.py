@@ -141,7 +141,7 @@ DICOM: dict[str, Case] = {
     "kinds/0.dcm": ("mixed_units", lambda p: slices(p.parent, _at(2, _set("RescaleType", "US")))),
     "cine_cut.dcm": ("truncated_dicom", lambda p: cut(p, _read(CINE), 0.5)),
     "cine_more.dcm": ("truncated_pixels", lambda p: one(p, CINE, _set("NumberOfFrames", 60))),
-    "cine_hole.dcm": ("no_decoder", lambda p: one(p, CINE, _holed)),
+    "cine_hole.dcm": ("bad_pixels", lambda p: one(p, CINE, _holed)),
     "cine_backward.dcm": ("bad_header", lambda p: one(p, CINE, _set("FrameTime", -33.3))),
     "cine_huge.dcm": ("too_large", lambda p: one(p, CINE, _wide)),
     "tilted/0.dcm": ("gantry_tilt", lambda p: slices(p.parent, _leaning)),

@@ -75,7 +75,7 @@ VOLUMES: dict[str, Case] = {
     "magic.nii": ("bad_volume", lambda p: put(p, _nifti(magic=(344, b"nope")))),
     "dims_up.nii": ("truncated_volume", lambda p: put(p, _nifti(dim=(42, struct.pack(">h", 3000))))),
     "dims_huge.nii": ("too_large", lambda p: put(p, _nifti(dim=(40, struct.pack(">5h", 4, 32767, 32767, 32767, 9))))),
-    "dims_negative.nii": ("unsupported_volume", lambda p: put(p, _nifti(dim=(42, struct.pack(">h", -3))))),
+    "dims_negative.nii": ("bad_volume", lambda p: put(p, _nifti(dim=(42, struct.pack(">h", -3))))),
     "affine_nan.nii": ("bad_affine", lambda p: put(p, _nifti(form=SFORM, row=(280, NAN)))),
     "affine_flat.nii": ("bad_affine", lambda p: put(p, _nifti(form=SFORM, row=(280, bytes(48))))),
     "offset.nii": ("truncated_volume", lambda p: put(p, _nifti(vox_offset=(108, struct.pack(">f", 1e6))))),

@@ -7,14 +7,15 @@ number; fonts are Pillow's own and, where the system has them, DejaVu and Libera
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
-import io
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -22,15 +23,13 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import pydicom.data
 from numpy.typing import NDArray
-from pydicom import uid
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
+from pydicom.dataset import Dataset
 
 from curate import dicom, image
 from manifests.errors import MedcurateError
+from tests.burned_forms import CINES, FORMS, FRAMES, Form, Pixels, cine, fan, instance, moving
 
-Pixels = NDArray[np.uint8]
-Form = Literal["grey", "monochrome1", "rgb", "jpeg", "ybr_422", "sixteen", "cine"]
+__all__ = ["CINES", "FORMS", "FRAMES", "Case", "Form", "Pixels", "case", "cases", "clean", "grounds", "readers"]
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared/data"
 PACKAGED = Path(str(pydicom.data.__file__)).parent / "test_files"
@@ -41,14 +40,13 @@ NAMES = (
 DATES = ("1961-04-17", "08/29/1951", "17.04.1961", "03 MAR 1978", "2019-11-02 14:31")
 NUMBERS = ("ID 4471902", "MRN00123456", "ACC 20193377", "DOB 12/05/1949")
 SIZES = (12, 14, 16, 18, 20, 24, 28, 32, 40)
-FORMS: tuple[Form, ...] = ("grey", "monochrome1", "rgb", "jpeg", "ybr_422", "sixteen", "cine")
-ANGLES = (0, 0, 0, 0, 90, 15, -15)
+ANGLES = (0, 0, 0, 0, 90, 180, 270, 15, -15)
+STYLES = ("plain", "plain", "plain", "faint", "box")
 COLOURS = {"white": (255, 255, 255), "yellow": (255, 235, 40), "grey": (170, 170, 170), "black": (0, 0, 0)}
 FONTS = (
     "", "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf", "LiberationSans-Bold.ttf",
     "LiberationMono-Regular.ttf", "LiberationSerif-Regular.ttf", "LiberationSansNarrow-Regular.ttf",
 )  # fmt: skip
-FRAMES = 30
 _SHARED_GROUNDS = (
     "cxr-covid-hannover/**/*.png", "mammography-monai/**/*.jpg", "dermoscopy-isic/**/*.jpg",
     "fundus-chasedb1/**/*.jpg", "vqa-rad-subset/**/*.jpg", "us-lung-video-pocovid/**/*.png",
@@ -62,17 +60,26 @@ _DICOM_GROUNDS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One instance; `truth` (y, x) marks the pixels that text inked, `words` what was written."""
+    """One instance with text. `ink` (t, y, x) uint8 is how much of each pixel it inked, 255 wholly; t is 1 where all
+    frames are inked alike. `words` is what was written; `style` plain, faint (little contrast) or box (on a ground of
+    its own); `place` corner, fan or anywhere."""
 
     name: str
     ds: Dataset
     words: tuple[str, ...]
-    truth: NDArray[np.bool_]
+    ink: Pixels
     size_px: int
     form: Form
     font: str
     colour: str
     angle: int
+    style: str
+    place: str
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """(y, x): what text inked in any frame."""
+        return np.asarray((self.ink >= 96).any(axis=0), dtype=bool)
 
 
 # ------------------------------------------------------------------------------------------------ real backgrounds
@@ -147,25 +154,42 @@ def _stencil(lines: tuple[str, ...], font: str, size: int, angle: int) -> Pixels
     return np.asarray(turned, dtype=np.uint8)
 
 
-def _place(shape: tuple[int, int], ink: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
-    """The upper left corner: one of the image's corners, or anywhere."""
-    room = (shape[0] - ink[0] - 4, shape[1] - ink[1] - 4)
-    if rng.random() < 0.5:
-        return int(rng.choice((4, max(room[0], 0)))), int(rng.choice((4, max(room[1], 0))))
-    return int(rng.integers(0, max(room[0], 1))), int(rng.integers(0, max(room[1], 1)))
-
-
-def _burn(ground: Pixels, ink: Pixels, at: tuple[int, int], colour: tuple[int, int, int]) -> tuple[Pixels, Any]:
-    y, x = at
-    height, width = (min(ink.shape[0], ground.shape[0] - y), min(ink.shape[1], ground.shape[1] - x))
-    truth = np.zeros(ground.shape[:2], dtype=bool)
-    truth[y : y + height, x : x + width] = ink[:height, :width] >= 96
-    alpha = ink[:height, :width, np.newaxis].astype(np.float64) / 255
+def _burn(
+    ground: Pixels, ink: Pixels, at: tuple[int, int], colour: tuple[int, int, int], box: bool = False
+) -> tuple[Pixels, Any]:
+    """The burned image and its inked pixels (y, x); with `box` on a dark or bright ground of its own."""
+    whole = laid(ground.shape[:2], ink, at)
     burned = np.atleast_3d(ground).astype(np.float64)
-    shade = np.array(colour if burned.shape[2] == 3 else (round(sum(colour) / 3),), dtype=np.float64)
-    part = burned[y : y + height, x : x + width]
-    burned[y : y + height, x : x + width] = part * (1 - alpha) + shade * alpha
-    return np.rint(burned).astype(np.uint8).reshape(ground.shape), truth
+    channels = burned.shape[2]
+    if box:
+        back = (20, 20, 60) if sum(colour) > 384 else (235, 235, 220)
+        y, x = max(0, at[0] - 3), max(0, at[1] - 3)
+        shade = back if channels == 3 else (round(sum(back) / 3),)
+        burned[y : at[0] + ink.shape[0] + 3, x : at[1] + ink.shape[1] + 3] = shade
+    shade = colour if channels == 3 else (round(sum(colour) / 3),)
+    alpha = whole[:, :, np.newaxis].astype(np.float64) / 255
+    burned = burned * (1 - alpha) + np.array(shade, dtype=np.float64) * alpha
+    return np.rint(burned).astype(np.uint8).reshape(ground.shape), whole >= 96
+
+
+def laid(shape: tuple[int, ...], ink: Pixels, at: tuple[int, int]) -> Pixels:
+    """The stencil on an image of (y, x), with its upper left corner at `at`; what lies beyond the image is cut."""
+    whole = np.zeros(shape[:2], dtype=np.uint8)
+    part = whole[max(0, at[0]) : max(0, at[0] + ink.shape[0]), max(0, at[1]) : max(0, at[1] + ink.shape[1])]
+    top, left = max(0, -at[0]), max(0, -at[1])
+    part[:] = ink[top : top + part.shape[0], left : left + part.shape[1]]
+    return whole
+
+
+def _places(shape: tuple[int, ...], ink: tuple[int, ...], form: Form, rng: np.random.Generator) -> tuple[str, Any]:
+    """What kind of place, and candidates for the upper left corner."""
+    kind = str(rng.choice(("corner", "fan") if form == "ultrasound" else ("corner", "anywhere")))
+    rows, columns = fan(shape) if kind == "fan" else (slice(0, shape[0]), slice(0, shape[1]))
+    room = tuple(max(1, s.stop - s.start - side - 4) for s, side in zip((rows, columns), ink, strict=True))
+    if kind == "corner":
+        return kind, [(y, x) for y in (4, max(4, room[0])) for x in (4, max(4, room[1]))]
+    spots = zip(rng.integers(0, room[0], 12), rng.integers(0, room[1], 12), strict=True)
+    return kind, [(rows.start + int(y), columns.start + int(x)) for y, x in spots]
 
 
 # ------------------------------------------------------------------------------------------------ cases
@@ -186,9 +210,21 @@ def clean(number: int, use_shared: bool = True) -> tuple[str, Dataset]:
     """The name and an instance without planted text: a real image, from the pool's size on mirrored, cut, rescaled."""
     pool = grounds(use_shared)
     name, ground = pool[number % len(pool)]
-    form = FORMS[number % (len(FORMS) - 1)]
+    still = [form for form in FORMS if form not in CINES]
+    form = still[number % len(still)] if number % 20 else "cine"
     changed = ground if number < len(pool) else _augmented(ground, np.random.default_rng([8, number]))
-    return f"{number:03d} {name} {form}", instance(changed, form)
+    if form == "cine":
+        changed = image.fit(changed, 480)[0]
+    return f"{number:03d} {name} {form}", instance(_channels(changed, form), form)
+
+
+def _channels(pixels: Pixels, form: Form) -> Pixels:
+    """Grey or colour, as the form needs it."""
+    if form in ("rgb", "ybr_422") and pixels.ndim == 2:
+        return np.repeat(pixels[:, :, np.newaxis], 3, axis=2)
+    if form in ("grey", "monochrome1", "sixteen", "jpeg", "jpeg_lossless") and pixels.ndim == 3:
+        return np.asarray(PIL.Image.fromarray(pixels).convert("L"), dtype=np.uint8)
+    return pixels
 
 
 def _augmented(ground: Pixels, rng: np.random.Generator) -> Pixels:
@@ -203,119 +239,115 @@ def _augmented(ground: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _case(number: int, ground: tuple[str, Pixels], rng: np.random.Generator) -> Case:
     form, size = FORMS[number % len(FORMS)], SIZES[number % len(SIZES)]
-    font, angle = fonts()[(number // 2) % len(fonts())], ANGLES[int(rng.integers(len(ANGLES)))]
+    font, angle = fonts()[(number // 2) % len(fonts())], int(rng.choice(ANGLES))
     lines = (str(rng.choice(NAMES)), str(rng.choice(DATES)), str(rng.choice(NUMBERS)))[: int(rng.integers(1, 4))]
-    pixels = ground[1]
-    if form in ("rgb", "ybr_422") and pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)
-    if form in ("grey", "monochrome1", "sixteen", "jpeg") and pixels.ndim == 3:
-        pixels = np.asarray(PIL.Image.fromarray(pixels).convert("L"), dtype=np.uint8)
+    pixels, style = _channels(ground[1], form), str(rng.choice(STYLES))
+    if form in CINES:
+        pixels = image.fit(pixels, 480)[0]
     ink = _stencil(lines, font, size, angle)
-    at = _place(pixels.shape[:2], ink.shape[:2], rng)
-    colour = _colour(pixels, ink, at, rng)
-    burned, truth = _burn(pixels, ink, at, COLOURS[colour])
-    moving = (_burn(frame, ink, at, COLOURS[colour])[0] for frame in _moving(pixels))
-    ds = _cine(np.stack(list(moving))) if form == "cine" else instance(burned, form)
-    name = f"{number:03d} {ground[0]} {form} {size}px {font or 'Pillow'} {colour} {angle}"
-    return Case(name, ds, lines, truth, size, form, font, colour, angle)
-
-
-def _colour(pixels: Pixels, ink: Pixels, at: tuple[int, int], rng: np.random.Generator) -> str:
-    """A colour that a person can read there: its grey differs by 70 or more from nearly all that it covers."""
-    under = pixels[at[0] : at[0] + ink.shape[0], at[1] : at[1] + ink.shape[1]].astype(np.float64)
-    grey = under.mean(axis=2) if under.ndim == 3 else under
-    legible = [c for c, rgb in COLOURS.items() if (np.abs(grey - sum(rgb) / 3) >= 70).mean() >= 0.9]
-    if legible:
-        return str(rng.choice(legible))
-    return max(COLOURS, key=lambda c: float(np.abs(grey - sum(COLOURS[c]) / 3).mean()))
-
-
-# ------------------------------------------------------------------------------------------------ instances
-
-
-def instance(pixels: Pixels, form: Form) -> Dataset:
-    """Displayed pixels as an instance of secondary capture that stores them in this form."""
-    if form == "cine":
-        return _cine(np.stack(list(_moving(pixels))))
-    if form == "sixteen" and pixels.ndim == 2:
-        # as a 12-bit detector has it, shown by a window that is narrower than the values
-        return _native(np.rint(pixels.astype(np.float64) * 11.0 + 300).astype(np.uint16), "MONOCHROME2", window=True)
-    if form == "monochrome1" and pixels.ndim == 2:
-        return _native(255 - pixels, "MONOCHROME1")
-    if form in ("jpeg", "ybr_422"):
-        return _jpeg(pixels)
-    return _native(pixels, "RGB" if pixels.ndim == 3 else "MONOCHROME2")
-
-
-def _header(
-    shape: tuple[int, ...], photometric: str, bits: int, syntax: uid.UID = uid.ExplicitVRLittleEndian
-) -> Dataset:
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = syntax
-    ds.SOPClassUID = uid.SecondaryCaptureImageStorage
-    ds.SOPInstanceUID, ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3.1", "1.2.3.2", "1.2.3.3"
-    ds.Modality = "OT"
-    ds.Rows, ds.Columns, ds.SamplesPerPixel = shape[0], shape[1], 3 if len(shape) == 3 else 1
-    ds.PhotometricInterpretation = photometric
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = bits, bits, bits - 1, 0
-    if len(shape) == 3:
-        ds.PlanarConfiguration = 0
-    return ds
-
-
-def _native(values: NDArray[Any], photometric: str, window: bool = False) -> Dataset:
-    ds = _header(values.shape, photometric, values.dtype.itemsize * 8)
-    if window:
-        ds.WindowCenter, ds.WindowWidth = 1500, 2000
-    data = values.tobytes()
-    ds.add_new("PixelData", "OW" if values.dtype.itemsize == 2 else "OB", data + b"\0" * (len(data) % 2))
-    return ds
-
-
-def _jpeg(pixels: Pixels) -> Dataset:
-    """Baseline JPEG of quality 90; colour as YBR_FULL_422."""
-    stream = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(stream, "JPEG", quality=90, subsampling="4:2:2")
-    ds = _header(pixels.shape, "YBR_FULL_422" if pixels.ndim == 3 else "MONOCHROME2", 8, uid.JPEGBaseline8Bit)
-    ds.add_new("PixelData", "OB", encapsulate([stream.getvalue()]))
-    ds["PixelData"].is_undefined_length = True
-    return ds
-
-
-def _moving(pixels: Pixels) -> Iterator[Pixels]:
-    """`FRAMES` frames in which the anatomy moves a pixel a frame to and fro and its brightness changes by a tenth."""
-    for t in range(FRAMES):
-        gain = 0.9 + 0.1 * np.cos(t / 3)
-        yield np.rint(np.roll(pixels, min(t % 16, 16 - t % 16), axis=1) * gain).astype(np.uint8)
-
-
-def _cine(frames: Pixels) -> Dataset:
-    ds = _header(frames.shape[1:], "RGB" if frames.ndim == 4 else "MONOCHROME2", 8)
-    ds.SOPClassUID = (
-        uid.MultiFrameTrueColorSecondaryCaptureImageStorage
-        if frames.ndim == 4
-        else uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage
+    place, spots = _places(pixels.shape, ink.shape, form, rng)
+    at = (
+        min(spots, key=lambda s: _under(pixels, ink, s).std())
+        if style == "faint"
+        else spots[int(rng.integers(len(spots)))]
     )
-    ds.NumberOfFrames, ds.FrameTime = FRAMES, "40"
-    data = frames.tobytes()
-    ds.add_new("PixelData", "OB", data + b"\0" * (len(data) % 2))
-    return ds
+    colour, rgb = _colour(pixels, ink, at, style, rng)
+    ds, whole = _written(pixels, form, ink, at, rgb, style == "box", rng)
+    name = f"{number:03d} {ground[0]} {form} {size}px {font or 'Pillow'} {colour} {angle} {style} {place}"
+    return Case(name, ds, lines, whole, size, form, font, colour, angle, style, place)
 
 
-# ------------------------------------------------------------------------------------------------ an independent reader
+def _written(
+    pixels: Pixels, form: Form, ink: Pixels, at: tuple[int, int], rgb: tuple[int, int, int], box: bool, rng: Any
+) -> tuple[Dataset, Pixels]:
+    """The instance with the text on it, and its ink (t, y, x): in a cine it stands still, walks, or comes and goes."""
+    if form not in CINES:
+        return instance(_burn(pixels, ink, at, rgb, box)[0], form), laid(pixels.shape, ink, at)[np.newaxis]
+    ways = [3 if corner < side // 2 else -3 for corner, side in zip(at, pixels.shape, strict=False)]  # inwards
+    first, length = int(rng.integers(0, FRAMES - 12)), int(rng.integers(5, 13))
+    frames, inks = [], []
+    for t, frame in enumerate(moving(pixels)):
+        here = (at[0] + t * ways[0], at[1] + t * ways[1]) if form == "moving" else at
+        shown = form != "passing" or first <= t < first + length
+        frames.append(_burn(frame, ink, here, rgb, box)[0] if shown else frame)
+        inks.append(laid(pixels.shape, ink, here) if shown else np.zeros(pixels.shape[:2], np.uint8))
+    return cine(np.stack(frames)), np.stack(inks if form != "cine" else inks[:1])
 
 
-def reader() -> Callable[[Pixels], str] | None:
-    """RapidOCR's own pipeline, detection and recognition, as a function to all the text it reads; None where absent."""
-    if importlib.util.find_spec("rapidocr") is None or importlib.util.find_spec("onnxruntime") is None:
-        return None
-    from rapidocr import RapidOCR
+def _under(pixels: Pixels, ink: Pixels, at: tuple[int, int]) -> NDArray[np.float64]:
+    """The grey values that a stencil covers."""
+    under = pixels[at[0] : at[0] + ink.shape[0], at[1] : at[1] + ink.shape[1]].astype(np.float64)
+    return under.mean(axis=2) if under.ndim == 3 else under
 
-    engine = RapidOCR(params={"Global.log_level": "critical"})
 
-    def read(pixels: Pixels) -> str:
-        result = engine(pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, np.newaxis], 3, axis=2))
-        return " ".join(getattr(result, "txts", None) or ())
+def _colour(
+    pixels: Pixels, ink: Pixels, at: tuple[int, int], style: str, rng: np.random.Generator
+) -> tuple[str, tuple[int, int, int]]:
+    """A colour that a person can read there: its grey differs by 70 or more from nearly all that it covers. A faint
+    text is a grey that differs from what lies below it by 36, or as much as three deviations of that."""
+    grey = _under(pixels, ink, at)
+    if style == "faint":
+        middle = float(np.median(grey))
+        apart = max(36.0, 3 * float(grey.std()))
+        level = round(min(255.0, max(0.0, middle + (apart if middle < 128 else -apart))))
+        return f"grey {level}", (level, level, level)
+    legible = [c for c, rgb in COLOURS.items() if (np.abs(grey - sum(rgb) / 3) >= 70).mean() >= 0.9]
+    if style == "box":
+        legible = list(COLOURS)
+    if legible:
+        colour = str(rng.choice(legible))
+    else:
+        colour = max(COLOURS, key=lambda c: float(np.abs(grey - sum(COLOURS[c]) / 3).mean()))
+    return colour, COLOURS[colour]
 
-    return read
+
+# ------------------------------------------------------------------------------------------------ independent readers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """`page`: all the text that detection and recognition find in an image; `line`: what recognition reads in it,
+    taken as one line of upright text."""
+
+    page: Callable[[Pixels], str]
+    line: Callable[[Pixels], str]
+
+
+def readers() -> dict[str, Reader]:
+    """Those that are installed, by name.
+
+    rapidocr's own pipeline has the networks that `curate.deidentify` has (PP-OCRv6); rapidocr_onnxruntime's are an
+    older generation, trained apart (PP-OCRv4).
+    """
+    found: dict[str, Reader] = {}
+    if importlib.util.find_spec("onnxruntime") is None:
+        return found
+    if importlib.util.find_spec("rapidocr") is not None:
+        from rapidocr import RapidOCR
+
+        one = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "EngineConfig.onnxruntime.inter_op_num_threads": 1}
+        limits = {"Det.limit_type": "max", "Det.limit_side_len": 960}
+        engine = RapidOCR(params={"Global.log_level": "critical", **one, **limits})
+        found["PP-OCRv6"] = Reader(functools.partial(_v6, engine, True), functools.partial(_v6, engine, False))
+        logging.getLogger("RapidOCR").disabled = True
+    if importlib.util.find_spec("rapidocr_onnxruntime") is not None:
+        from rapidocr_onnxruntime import RapidOCR as Older  # type: ignore[import-not-found,unused-ignore]
+
+        older = Older(intra_op_num_threads=1, inter_op_num_threads=1, det_limit_type="max", det_limit_side_len=960)
+        found["PP-OCRv4"] = Reader(functools.partial(_v4, older, True), functools.partial(_v4, older, False))
+    return found
+
+
+def _v6(engine: Any, page: bool, pixels: Pixels) -> str:
+    result = engine(_rgb(pixels)) if page else engine(_rgb(pixels), use_det=False, use_cls=False, use_rec=True)
+    return " ".join(getattr(result, "txts", None) or ())
+
+
+def _v4(engine: Any, page: bool, pixels: Pixels) -> str:
+    if page:
+        return " ".join(text for _, text, _ in engine(_rgb(pixels))[0] or ())
+    return " ".join(text for text, *_ in engine(_rgb(pixels), use_det=False, use_cls=False, use_rec=True)[0] or ())
+
+
+def _rgb(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, np.newaxis], 3, axis=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import functools
 import os
 import resource
@@ -12,13 +13,14 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from curate.sandbox import Answered, Began, Said, Serve
 from manifests.card import Card
-from sources.base import Pseudonym, SourceConfig
+from sources.base import Entry, Item, Place, Pseudonym, SourceConfig, ref
+from sources.image_table import ImageTable
 
 RANGE = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
 
@@ -35,6 +37,20 @@ class DeadlyPeeks(SourceConfig):
         if path.name == "odd":
             raise ZeroDivisionError(path.name)
         return {"size": str(path.stat().st_size), "who": pseudonym("patient", "a")}
+
+
+class DeadlyTable(ImageTable):
+    """A table of images of which some item kills who lists it, in the `way` that its name says."""
+
+    way: str = "segfault"
+
+    def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
+        yield from (Item(upstream_id=e.path, form="picture", files=(ref(e),)) for e in inventory[:1])
+        if self.way == "foreign":
+            stranger = dataclasses.replace(ref(inventory[0]), path="../../etc/passwd")
+            yield Item(upstream_id="stranger", form="picture", files=(stranger,))
+        else:
+            ACTIONS[self.way](place.root)
 
 
 def open_deadly(setup: Any) -> Serve:

@@ -18,7 +18,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def test_every_curate_command_of_the_readme_exists_and_every_command_stands_in_it() -> None:
-    named = set(re.findall(r"\bcurate ([a-z]+)\b", README))
+    named = set(re.findall(r"\bcurate ([a-z]+(?:-[a-z]+)*)", README))
     assert set(main.commands) <= named
     assert {n for n in named if n in main.commands} == set(main.commands)
 

@@ -23,6 +23,7 @@ from curate.audit.findings import Finding, Findings, Report
 from curate.audit.ledger import RUN_AGAIN, SHA256, Index, check_ledger
 from curate.audit.samples import SampleAudit
 from curate.audit.shards import check_shard
+from curate.audit.sweep import REASON, check_withheld
 from curate.documents import croissant, readme
 from curate.store import file_sha256
 from manifests.errors import VerificationError
@@ -51,6 +52,7 @@ def verify(out: Path, progress: Callable[[str], None] | None = None) -> Report:
     tell("ledger")
     index = check_ledger(out, manifest, findings)
     _check_counts(counts, manifest, index, findings)
+    check_withheld(index.reasons["failed"][REASON], findings)
     audit = SampleAudit(index, findings)
     for number, entry in enumerate(manifest.shards, start=1):
         tell(f"shard {number} of {len(manifest.shards)}: {entry.path}")
@@ -78,7 +80,7 @@ def _manifest(out: Path, findings: Findings) -> tuple[Manifest | None, dict[str,
         raw = json.loads((out / NAME).read_bytes())
         counts = raw["counts"]
         return Manifest.model_validate({**raw, "counts": NO_COUNTS}), counts if isinstance(counts, dict) else {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, {}
 
 
@@ -193,7 +195,7 @@ def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
         document = json.loads((out / "croissant.json").read_bytes())
         files = [d for d in document["distribution"] if d["@type"] == "cr:FileObject"]
         stated = {d["contentUrl"]: (d["sha256"], d["contentSize"]) for d in files}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         findings.add("document", "croissant.json", f"not a Croissant document ({type(error).__name__})", RUN_AGAIN)
         return
     listed = {s.path: (s.sha256, f"{s.bytes} B") for s in manifest.shards}

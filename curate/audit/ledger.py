@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.audit.findings import Findings
+from curate.audit.sweep import check_row_shapes
 from curate.split import SPLITS, leaks
 from manifests.manifest import Manifest, merkle_root
 from manifests.record import FileRef, content_sha256, record_key
@@ -30,7 +31,8 @@ from manifests.schema import LEDGER, row_digest
 STATUSES = ("kept", "dropped", "duplicate", "failed")
 KEY = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-ABSOLUTE = re.compile(r"^(?:/|~|\\|[A-Za-z]:[\\/]|file:)|(?:^|/)\.\.(?:/|$)")
+SEALED = r"~[0-9a-f]{24}(?:/|$)"  # a part of a path that named somebody: `curate.sweep.sealed`
+ABSOLUTE = re.compile(rf"^(?!{SEALED})(?:/|~|\\|[A-Za-z]:[\\/]|file:)|(?:^|/)\.\.(?:/|$)")
 MENTIONED = re.compile(r"(?:^|[\s\"'(=:,])(?:/[\w.-]+/[\w.-]+|[A-Za-z]:\\\w|~/\w)")  # a path inside a sentence
 PHASH = re.compile(r"(?:[0-9a-f]{16})?")
 NEEDED = tuple(name for name in LEDGER.names if name != "phash")
@@ -84,6 +86,7 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
             findings.count("ledger rows")
             place = f"{where} seq {row['seq']} record {row['key']}"
             _check_row(place, row, index, findings)
+            check_row_shapes(place, row, findings)
             if licences.get(row["source"]) != row["licence"]:
                 findings.add(
                     "licence",
@@ -221,7 +224,7 @@ def _wrong_evidence(text: str) -> Iterator[tuple[str, str]]:
         evidence = json.loads(text)
         if evidence["score"] < evidence["threshold"] or not evidence["method"] or not evidence["matched"]:
             yield "evidence", f"duplicate by {text[:120]}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         yield "evidence", f"duplicate without method, score, threshold and matched: {text[:80]!r}"
 
 

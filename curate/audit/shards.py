@@ -18,6 +18,7 @@ from typing import BinaryIO
 from curate.audit.findings import Findings
 from curate.audit.ledger import Index
 from curate.audit.samples import SampleAudit
+from curate.audit.sweep import check_sample_shapes
 from curate.pack import sample_sha256
 from curate.shard import MEMBER_MODE, OWNER, TAR_BLOCK, sample_bytes
 from curate.store import CHUNK_BYTES
@@ -200,6 +201,7 @@ def _check_sample(
     if "json" not in fields:
         findings.add("no_json", where, f"members {', '.join(sorted(fields))}", PACK_AGAIN)
         return
+    check_sample_shapes(where, fields["json"], findings)
     audit.check(where, key, record, fields, entry)
 
 

@@ -1,6 +1,7 @@
 """De-identification of DICOM headers, gates and masks for pixels, gates for faces, and scrubbing of free text.
 
     header, profile   `clean_dataset`: headers          text        `scrub_text`, `identifiers`: free text
+    nested, walk      sequences in their own bytes      values      single values of a header
     config            `DeidentifyConfig`: the recipe    gates       what a header says of text in pixels, and regions
     pixels            `clean_pixels`, `clean_frames`    burned_in   `find_text`: the detector (extra `ocr`)
     faces             `gate_face`, `gate_head`
@@ -16,6 +17,8 @@ Covered
   still be read is refused.
 - `gate_face`, `gate_head`: head CT and MR without a statement that they were defaced are refused, by header and looks.
 - `scrub_text`, `identifiers`: known identifiers and well-formed e-mails, URLs, dates and long numbers in free text.
+- What these rules leave is not taken on trust: `curate.sweep` searches what was made of a record for the identifiers of
+  its own source, and withholds the record, and fails the verification, where it finds one.
 
 NOT covered
 - This is no anonymity. Chest radiographs and retinal photographs identify a person by themselves; rare diseases, sites
@@ -23,10 +26,12 @@ NOT covered
 - Faces are not removed: a refusal is all there is, and after common defacers a third of faces is still matched. An MR
   head that fills the field of view, and a CT of the face without the brain, are no heads to `gate_head`.
 - Photographs of persons are recognised by RecognizableVisualFeatures YES alone.
-- Text in pixels is not looked for unless the recipe says detect: what stands inside an ultrasound region, in an image
-  whose header says nothing, or in a picture without a header, passes. With detect it misses writing by hand, logos,
-  text that is fainter than its background's structure, and text that only some frames of a cine show; slices of volumes
-  are never looked at.
+- Text in pixels is not looked for unless the recipe says burned_in: detect. Without it nothing is looked at: what
+  stands inside an ultrasound region, in an image whose header says nothing, and in pictures and clips that have no
+  header (PNG, JPEG, MP4) passes as it is. With it are missed: writing by hand, logos, text that is fainter than its
+  background's structure, and text that a cine shows for less than an eighth of its length and never as the brightest
+  or darkest of its place; slices of volumes are never looked at. Refused instead of masked: text over half an image,
+  text that is still read after two rounds, text that moves through more than 128 frames.
 - Bits of PixelData above BitsStored (old overlays), comments inside compressed frames, audio and ICC profiles: pixels
   must be decoded, masked to BitsStored and written anew before they leave.
 - Identifiers that somebody typed into a kept short field (LO, SH such as Manufacturer or CodeMeaning) stay there.

@@ -87,26 +87,29 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def find_text(pixels: Pixels) -> tuple[TextBox, ...]:
+def find_text(pixels: Pixels, quick: bool = False) -> tuple[TextBox, ...]:
     """Where text stands in displayed pixels, uint8 (y, x) or (y, x, 3) RGB with black 0; sorted, possibly overlapping.
+
+    A `quick` look takes two of the views: enlarged, upright and turned.
 
     Raises RecordError: `ocr_missing` without the extra; `bad_array` for another dtype or shape.
     """
     grey_or_rgb = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not grey_or_rgb or 0 in pixels.shape:
         raise RecordError("bad_array", f"{pixels.dtype} {pixels.shape}", "give uint8 (y, x) or (y, x, 3)")
-    found = [box for view in _views(pixels) for box in _boxes(view, pixels.shape[:2])]
+    found = [box for view in _views(pixels, quick) for box in _boxes(view, pixels.shape[:2])]
     return _without_contained(found)
 
 
 def is_legible(pixels: Pixels, box: TextBox) -> bool:
     """Can two letters or digits be read in the box, of displayed pixels as `find_text` takes them?
 
-    What is read is thrown away; only whether it could be is told. Upright, or turned where the box is higher than wide.
+    What is read is thrown away; only whether it could be is told. Upright and upside down, or turned by 90 and 270
+    degrees where the box is higher than wide.
     Raises as `find_text`.
     """
     part = pixels[box.y0 : box.y1, box.x0 : box.x1]
-    turns = (1, 3) if part.shape[0] > 1.5 * part.shape[1] else (0,)
+    turns = (1, 3) if part.shape[0] > 1.5 * part.shape[1] else (0, 2)
     return any(_letters(np.rot90(part, turn)) >= _LETTERS for turn in turns)
 
 
@@ -144,8 +147,8 @@ class _View:
     turns: int = 0
 
 
-def _views(pixels: Pixels) -> Iterator[_View]:
-    for scale, turns, inverted in _plan(pixels.shape[:2]):
+def _views(pixels: Pixels, quick: bool) -> Iterator[_View]:
+    for scale, turns, inverted in _plan(pixels.shape[:2])[: 2 if quick else None]:
         looked_at = _smooth(255 - pixels) if inverted else pixels
         yield _View(_scaled(np.rot90(looked_at, turns), scale), turns)
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydicom import config as pydicom_config
@@ -31,6 +31,7 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, UID_dictionary  # type: ignore[attr-defined]
 
+from curate.deidentify.nested import cleaned_items, cleaned_sequence
 from curate.deidentify.profile import ProfileOptions, state_method
 from curate.deidentify.tables.ps3_15 import (
     DEFAULT,
@@ -46,16 +47,26 @@ from curate.deidentify.tables.ps3_15 import (
 )
 from curate.deidentify.text import clean_words
 from curate.deidentify.values import (
-    BLANKS,
     age_years,
     capped_age,
     items_of,
-    moved,
     plain_text,
     private_value_fits,
     value_fits,
     values_of,
     vr_fits,
+)
+from curate.deidentify.walk import (
+    ASCII,
+    DUMMIES,
+    DUMMY_TEXT,
+    MAPPED,
+    MAX_DEPTH,
+    PIXELS,
+    Walk,
+    encoded,
+    replaced,
+    why_no_rule,
 )
 from curate.guard import typed
 from curate.keyring import Keyring
@@ -63,17 +74,6 @@ from manifests.errors import RecordError
 
 __all__ = ["Cleaned", "age_years", "capped_age", "clean_dataset", "items_of", "values_of"]
 
-MAX_DEPTH = 32  # of sequences in sequences; real objects stay below 10
-DUMMY_TEXT = "REMOVED"
-_DUMMIES = {
-    "AS": "000Y",
-    "UR": "urn:removed",
-    "DA": "19000101",
-    "TM": "000000",
-    "DT": "19000101000000",
-}
-_ASCII = frozenset({"AE", "AS", "CS", "DA", "DT", "IS", "LO", "PN", "SH", "TM", "UI"})  # short, and of text
-_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _NAMES = (0x00080090, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00100010, 0x00101001, 0x00101005, 0x00101060)
 
 
@@ -83,23 +83,6 @@ class Cleaned:
 
     dataset: Dataset
     actions: dict[str, int]
-
-
-@dataclass(slots=True)
-class _Walk:
-    """What one cleaning needs at every depth."""
-
-    keyring: Keyring
-    patient: str
-    patient_id: str
-    names: frozenset[str]
-    shift: datetime.timedelta
-    options: ProfileOptions
-    rules: Mapping[int, Rule]
-    actions: dict[str, int] = field(default_factory=dict)
-
-    def count(self, action: str) -> None:
-        self.actions[action] = self.actions.get(action, 0) + 1
 
 
 def clean_dataset(ds: Dataset, keyring: Keyring, patient_pseudonym: str, options: ProfileOptions = DEFAULT) -> Cleaned:
@@ -114,7 +97,7 @@ def clean_dataset(ds: Dataset, keyring: Keyring, patient_pseudonym: str, options
     """
     days = keyring.shift_days(patient_pseudonym) if options.dates == "shift" else 0
     with typed("bad_header", "repair the file with a DICOM toolkit or leave it out"):
-        walk = _Walk(
+        walk = Walk(
             keyring=keyring,
             patient=patient_pseudonym,
             patient_id=plain_text(ds, 0x00100020),
@@ -137,7 +120,7 @@ def _name_parts(ds: Dataset) -> frozenset[str]:
     return frozenset(part.lower() for part in whole.translate(str.maketrans("^=\\,.", "     ")).split())
 
 
-def _clean_level(ds: Dataset, walk: _Walk, depth: int) -> Dataset:
+def _clean_level(ds: Dataset, walk: Walk, depth: int) -> Dataset:
     if depth > MAX_DEPTH:
         raise RecordError("nesting_too_deep", f"sequences in sequences beyond {MAX_DEPTH}", "flatten or leave it out")
     raw: dict[BaseTag, DataElement | RawDataElement] = {}  # taken over without a look into them
@@ -147,8 +130,8 @@ def _clean_level(ds: Dataset, walk: _Walk, depth: int) -> Dataset:
     for tag in ds.keys():  # noqa: SIM118 - iterating the dataset itself would decode every element
         rule = rules.get(tag)
         if rule is None:
-            private.append(tag) if tag >> 16 & 1 and walk.options.safe_private else walk.count(_why_no_rule(tag))
-        elif rule.action == "X" or (depth and tag in _PIXELS):  # pixels below the top are icons of some kind
+            private.append(tag) if tag >> 16 & 1 and walk.options.safe_private else walk.count(why_no_rule(tag))
+        elif rule.action == "X" or (depth and tag in PIXELS):  # pixels below the top are icons of some kind
             walk.count("removed")
         else:
             element = _clean_element(ds, tag, rule, walk, depth)
@@ -164,7 +147,8 @@ def _clean_level(ds: Dataset, walk: _Walk, depth: int) -> Dataset:
 
 
 def _level_like(ds: Dataset, raw: dict[BaseTag, DataElement | RawDataElement], made: list[DataElement]) -> Dataset:
-    out = Dataset(raw)
+    # Items have the character set of what they stand in; without it the writer would decode and encode every text.
+    out = Dataset(raw, parent_encoding=ds.original_character_set or ds._parent_encoding)
     implicit, little = ds.original_encoding
     if implicit is not None and little is not None:
         out.set_original_encoding(implicit, little, ds.original_character_set)
@@ -173,17 +157,8 @@ def _level_like(ds: Dataset, raw: dict[BaseTag, DataElement | RawDataElement], m
     return out
 
 
-def _why_no_rule(tag: int) -> str:
-    group = tag >> 16
-    if group & 1:
-        return "private"
-    if group >> 8 in (0x50, 0x60):
-        return "curve_or_overlay"
-    return "group_length" if not tag & 0xFFFF or group in (0, 2) else "unknown"
-
-
 def _clean_element(
-    ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk, depth: int
+    ds: Dataset, tag: BaseTag, rule: Rule, walk: Walk, depth: int
 ) -> DataElement | RawDataElement | None:
     """The element that takes this one's place, None to remove it."""
     action, vr = rule
@@ -191,7 +166,7 @@ def _clean_element(
         return _emptied_or_dummy(ds, tag, rule, walk)
     if action in ("W", "SR"):
         return _clean_sequence(ds, tag, walk, depth, of_content=action == "SR")
-    if action in ("U", "ID", "DA", "DT", "TM", "AS"):
+    if action in MAPPED:
         return _mapped(ds, tag, rule, walk)
     if action == "T" or (action == "M" and plain_text(ds, 0x00080102) not in SCHEMES):
         return _cleaned_text(ds, tag, vr, walk)
@@ -203,7 +178,7 @@ def _clean_element(
     return element if isinstance(element, RawDataElement) else _copied(element)
 
 
-def _emptied_or_dummy(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement | RawDataElement:
+def _emptied_or_dummy(ds: Dataset, tag: BaseTag, rule: Rule, walk: Walk) -> DataElement | RawDataElement:
     """Z: no value. D: a dummy of the VR, unless the value was empty already."""
     action, vr = rule
     empty = action == "Z" or not ds.get_item(tag).value
@@ -212,10 +187,10 @@ def _emptied_or_dummy(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> Dat
         return _made(tag, vr, DicomSequence([] if empty else [Dataset()]))
     if vr == "OB" and not empty:
         return _made(tag, vr, b"\0\0")
-    return _ascii(ds, tag, vr, ["" if empty else _DUMMIES.get(vr, DUMMY_TEXT)])
+    return _ascii(ds, tag, vr, ["" if empty else DUMMIES.get(vr, DUMMY_TEXT)])
 
 
-def _cleaned_text(ds: Dataset, tag: BaseTag, vr: str, walk: _Walk) -> DataElement:
+def _cleaned_text(ds: Dataset, tag: BaseTag, vr: str, walk: Walk) -> DataElement:
     """The allow-listed words of every value; REMOVED where none is left."""
     element = _resolved(ds, tag)
     value = ds[tag].value if element is not None and element.VR in (vr, None) else ""
@@ -225,8 +200,16 @@ def _cleaned_text(ds: Dataset, tag: BaseTag, vr: str, walk: _Walk) -> DataElemen
     return _made(tag, vr, texts if len(texts) > 1 else texts[0])
 
 
-def _clean_sequence(ds: Dataset, tag: BaseTag, walk: _Walk, depth: int, of_content: bool = False) -> DataElement | None:
-    found = ds.get_item(tag).VR
+def _clean_sequence(
+    ds: Dataset, tag: BaseTag, walk: Walk, depth: int, of_content: bool = False
+) -> DataElement | RawDataElement | None:
+    raw: Any = ds.get_item(tag)
+    found = raw.VR
+    if isinstance(raw, RawDataElement) and found in ("SQ", None) and not of_content:
+        quick = cleaned_sequence(raw, walk, depth)
+        if quick is not None:
+            walk.count("kept")
+            return quick
     element: Any = _resolved(ds, tag) if found == "UN" else ds[tag] if found in ("SQ", None) else None
     if element is None or element.VR != "SQ":
         walk.count("unfit_value")
@@ -235,10 +218,13 @@ def _clean_sequence(ds: Dataset, tag: BaseTag, walk: _Walk, depth: int, of_conte
     if of_content:
         cleaned = (_clean_content(item, walk, depth + 1) for item in element.value or ())
         return _made(tag, "SQ", DicomSequence([item for item in cleaned if item is not None]))
+    written = cleaned_items(ds, tag, walk, depth) if found == "SQ" else None
+    if written is not None:
+        return written
     return _made(tag, "SQ", DicomSequence([_clean_level(item, walk, depth + 1) for item in element.value or ()]))
 
 
-def _clean_content(item: Dataset, walk: _Walk, depth: int) -> Dataset | None:
+def _clean_content(item: Dataset, walk: Walk, depth: int) -> Dataset | None:
     """A content item (PS3.3 C.17.3) after Table E.3.4-1, None where it goes with all below it."""
     kind = plain_text(item, 0x0040A040)
     names = items_of(item, "ConceptNameCodeSequence")
@@ -264,7 +250,7 @@ def _content_option(columns: Mapping[str, str], options: ProfileOptions) -> bool
     )
 
 
-def _keep_private(ds: Dataset, tag: int, out: Dataset, walk: _Walk, depth: int) -> bool:
+def _keep_private(ds: Dataset, tag: int, out: Dataset, walk: Walk, depth: int) -> bool:
     """Put a listed private element, and its creator, into `out`; False where it goes (PS3.15 E.3.10)."""
     group, block = tag >> 16, tag >> 8 & 0xFF
     creator_tag = BaseTag(group << 16 | block)
@@ -287,24 +273,11 @@ def _keep_private(ds: Dataset, tag: int, out: Dataset, walk: _Walk, depth: int) 
     return True
 
 
-def _mapped(ds: Dataset, tag: BaseTag, rule: Rule, walk: _Walk) -> DataElement | RawDataElement:
+def _mapped(ds: Dataset, tag: BaseTag, rule: Rule, walk: Walk) -> DataElement | RawDataElement:
     """An element whose values are replaced one by one: UIDs, patient ids, dates, times, ages."""
-    action, vr = rule
-    values = plain_text(ds, tag).split("\\")
-    if action == "ID":
-        whole = "\\".join(values)
-        made = [walk.patient if whole == walk.patient_id else walk.keyring.pseudonym("patient", whole)]
-        walk.count("pseudonym")
-    elif action == "U":
-        made = [walk.keyring.uid(v) for v in values]
-        walk.count("uid")
-    elif action == "AS":
-        made = [capped_age(v) for v in values]
-        walk.count("age")
-    else:
-        made = [moved(action, v.strip(BLANKS), walk.shift) for v in values]
-        walk.count("moved" if walk.shift else "date_kept")
-    return _ascii(ds, tag, vr, made)
+    what, values = replaced(rule.action, plain_text(ds, tag), walk)
+    walk.count(what)
+    return _ascii(ds, tag, rule.vr, values)
 
 
 def _resolved(ds: Dataset, tag: BaseTag) -> DataElement | RawDataElement | None:
@@ -327,10 +300,9 @@ def _made(tag: int, vr: str, value: Any) -> DataElement:
 def _ascii(ds: Dataset, tag: BaseTag, vr: str, values: list[str]) -> DataElement | RawDataElement:
     """An element of ASCII values in the encoding that its data set came in: the writer copies those fastest."""
     implicit, little = ds.original_encoding
-    if implicit is None or little is None or vr not in _ASCII:
+    if implicit is None or little is None or vr not in ASCII:
         return _made(tag, vr, values if len(values) > 1 else values[0])
-    text = "\\".join(values).encode("ascii", "replace")
-    data = text + (b"\0" if vr == "UI" else b" ") * (len(text) & 1)
+    data = encoded(vr, values)
     return RawDataElement(tag, None if implicit else vr, len(data), data, 0, implicit, little)
 
 
@@ -348,7 +320,7 @@ def _copied(element: DataElement) -> DataElement:
     )
 
 
-def _cut_behind_pixels(out: Dataset, walk: _Walk) -> None:
+def _cut_behind_pixels(out: Dataset, walk: Walk) -> None:
     """Cut what stands in PixelData behind the last frame of uncompressed pixels (PS3.5 8.1.1: nothing but one pad)."""
     syntax = UID(str(out.file_meta.get("TransferSyntaxUID", "")))
     element = out.get_item(0x7FE00010) if 0x7FE00010 in out else None

@@ -7,7 +7,7 @@ of MONOCHROME1, the padding value where there is one). Every pixel outside the m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,13 @@ from manifests.record import Step, canonical_json
 
 _ROUNDS = 2  # of masking; what is found after them is no slip of the first look
 _MOST = 0.5  # of an image: where text covers more, it is a page, not a picture
+_MOST_FRAMES = 128  # that are looked at one by one: a second or two each, in each of two rounds
+_ASKED = 32  # boxes, of which it is asked whether they stand still
+_PARTS = 8  # of a cine: a frame is looked at where two of them meet
 _UNMASKED = 0.2  # of a box found in a later round: so much of it must be unmasked to hold a letter
+
+_Look = tuple[Pixels, bool]  # what is looked at, and whether a quick look is enough
+_Looks = Callable[[Array, int, Sequence[TextBox]], list[_Look]]
 
 
 def clean_pixels(image: Image, ds: Dataset | None, config: DeidentifyConfig) -> tuple[Image, tuple[Step, ...]]:
@@ -45,18 +51,22 @@ def clean_pixels(image: Image, ds: Dataset | None, config: DeidentifyConfig) -> 
     if config.burned_in != "detect":
         return image, tuple(steps)
 
-    def looks(pixels: Array, _: int) -> list[Pixels]:
-        return displays_of(dataclasses.replace(image, pixels=pixels))
+    def looks(pixels: Array, _number: int, _found: Sequence[TextBox]) -> list[_Look]:
+        return [(shown, False) for shown in displays_of(dataclasses.replace(image, pixels=pixels))]
 
     pixels, done = _without_text(image.pixels, black_of(image), looks)
     return dataclasses.replace(image, pixels=pixels), (*steps, done)
 
 
 def clean_frames(cine: Frames, ds: Dataset | None, config: DeidentifyConfig) -> tuple[Frames, tuple[Step, ...]]:
-    """`clean_pixels` of a cine: masks cover all frames.
+    """`clean_pixels` of a cine: a mask covers all frames.
 
-    Text is looked for in the first, middle and last frame and in the brightest value of each pixel over time; later
-    looks take the frames at a quarter and three quarters too. Not covered: dark text in frames between these.
+    Text is looked for in the first, middle and last frame, in the brightest and the darkest value of each pixel over
+    time, and, in fewer views, in six frames between. Where what can be read in one of these frames cannot be read at
+    the same place of another, text moves or comes and goes: then every frame is looked at. Not covered: text that is
+    shown for less than an eighth of the cine and is nowhere the brightest or darkest of its place.
+
+    Raises as `clean_pixels`; `burned_in_text` also where text moves through more than 128 frames.
     """
     steps = _gated(ds, config)
     if ds is not None and has_regions(ds):
@@ -64,14 +74,31 @@ def clean_frames(cine: Frames, ds: Dataset | None, config: DeidentifyConfig) -> 
         steps.append(_masked_step(ds))
     if config.burned_in != "detect":
         return cine, tuple(steps)
-    frames, done = _without_text(cine.frames, 0, _frames_to_look_at)
+
+    def looks(frames: Array, number: int, found: Sequence[TextBox]) -> list[_Look]:
+        if number and _comes_and_goes(cine.frames, found):
+            if len(frames) > _MOST_FRAMES:
+                raise _unclean(f"text that moves through {len(frames)} frames")
+            return [(frame, True) for frame in frames]
+        return _frames_to_look_at(frames)
+
+    frames, done = _without_text(cine.frames, 0, looks)
     return dataclasses.replace(cine, frames=frames), (*steps, done)
 
 
 def find_text_over_time(frames: npt.NDArray[np.uint8]) -> tuple[TextBox, ...]:
     """Text in (t, y, x[, c]) uint8 frames, as `clean_frames` looks first: for clips that are kept as they are coded
     unless something is found. Raises as `find_text`."""
-    return tuple(sorted({box for look in _frames_to_look_at(frames, 0) for box in find_text(look)}))
+    return tuple(sorted({box for look, quick in _frames_to_look_at(frames) for box in find_text(look, quick)}))
+
+
+def _comes_and_goes(frames: Array, found: Sequence[TextBox]) -> bool:
+    """Can something be read in a box in one frame and not in another?"""
+    sampled = [frames[k] for k in _spread(len(frames))]
+    for box in sorted(found, key=lambda b: -b.score)[:_ASKED]:
+        if len({is_legible(frame, box) for frame in sampled}) > 1:
+            return True
+    return False
 
 
 def _gated(ds: Dataset | None, config: DeidentifyConfig) -> list[Step]:
@@ -94,28 +121,29 @@ def _step(name: str, result: str, params: dict[str, str | int | float]) -> Step:
 # ------------------------------------------------------------------------------------------------ text
 
 
-def _without_text(pixels: Array, black: float, looks: Callable[[Array, int], list[Pixels]]) -> tuple[Array, Step]:
-    """The pixels with black over text, and what to say of it; `looks` gives what is looked at in each round."""
-    first = looks(pixels, 0)
-    hidden = np.zeros(first[0].shape[:2], dtype=bool)
-    found = 0
+def _without_text(pixels: Array, black: float, looks: _Looks) -> tuple[Array, Step]:
+    """The pixels with black over text, and what to say of it; `looks` gives what is looked at in each round, of the
+    pixels, the round's number and what was found before."""
+    first = looks(pixels, 0, ())
+    hidden = np.zeros(first[0][0].shape[:2], dtype=bool)
+    found: list[TextBox] = []
     for number in range(_ROUNDS + 1):
-        shown = first if number == 0 else looks(pixels, number)
-        boxes = [b for look in shown for b in find_text(look) if number == 0 or _still_there(look, b, hidden)]
+        shown = looks(pixels, number, found) if number else first
+        boxes = list(_left(shown, hidden) if number else (b for look, quick in shown for b in find_text(look, quick)))
         if not boxes:
             break
         if number == _ROUNDS:
             raise _unclean(f"text in {len(boxes)} places after {_ROUNDS} rounds of masking")
-        found += len(boxes)
+        found += boxes
         for box in boxes:
             hidden[box.y0 : box.y1, box.x0 : box.x1] = True
         if hidden.mean() > _MOST:
             raise _unclean(f"text over {100 * hidden.mean():.0f} % of the image")
         pixels = cover(pixels, boxes, black)
-    result = f"black over {found} boxes" if found else "no text found"
+    result = f"black over {len(found)} boxes" if found else "no text found"
     masked = round(float(hidden.mean()), 4)
     said: dict[str, str | int | float] = {
-        "boxes": found,
+        "boxes": len(found),
         "masked": masked,
         "model": MODEL,
         "model_sha256": MODEL_SHA256,
@@ -123,10 +151,16 @@ def _without_text(pixels: Array, black: float, looks: Callable[[Array, int], lis
     return pixels, _step("find_text", result, said)
 
 
-def _still_there(look: Pixels, box: TextBox, hidden: npt.NDArray[np.bool_]) -> bool:
-    """Is it text that the mask left? The network also takes black boxes on bright ground for letters, so it is read."""
-    left_open = ~hidden[box.y0 : box.y1, box.x0 : box.x1]
-    return bool(left_open.mean() > _UNMASKED) and is_legible(look, box)
+def _left(shown: Sequence[_Look], hidden: npt.NDArray[np.bool_]) -> Iterator[TextBox]:
+    """Text that the masks left. The network also takes black boxes on bright ground for letters, so it is read, once
+    where several looks show it."""
+    read = np.zeros_like(hidden)
+    for look, quick in shown:
+        for box in find_text(look, quick):
+            at = (slice(box.y0, box.y1), slice(box.x0, box.x1))
+            if (~hidden[at]).mean() > _UNMASKED and (read[at].mean() > 1 - _UNMASKED or is_legible(look, box)):
+                read[at] = True
+                yield box
 
 
 def _unclean(found: str) -> Reject:
@@ -162,14 +196,25 @@ def displays_of(image: Image) -> list[Pixels]:
     return [shown] if np.array_equal(shown, whole) else [shown, whole]
 
 
-def _frames_to_look_at(frames: Array, number: int) -> list[Pixels]:
+def _frames_to_look_at(frames: Array) -> list[_Look]:
     last = len(frames) - 1
-    chosen = {0, last // 2, last} | ({last // 4, last * 3 // 4} if number else set())
-    brightest = frames[0].copy()
+    whole = {0, last // 2, last}
+    brightest, darkest = frames[0].copy(), frames[0].copy()
     for frame in frames[1:]:
         np.maximum(brightest, frame, out=brightest)
-    looks = [frames[k] for k in sorted(chosen)]
-    return looks if any(np.array_equal(brightest, look) for look in looks) else [*looks, brightest]
+        np.minimum(darkest, frame, out=darkest)
+    looks = [(frames[k], k not in whole) for k in _spread(len(frames))]
+    looks += [(look, False) for look in (brightest, darkest)]
+    return [look for n, look in enumerate(looks) if not _seen(look, looks[:n])]
+
+
+def _seen(look: _Look, before: Sequence[_Look]) -> bool:
+    return any(np.array_equal(look[0], other) for other, _ in before)
+
+
+def _spread(count: int) -> list[int]:
+    """The first, the last and the frames between the parts of a cine."""
+    return sorted({(count - 1) * k // _PARTS for k in range(_PARTS + 1)})
 
 
 def black_of(image: Image) -> float:

@@ -19,6 +19,7 @@ from pydicom import encaps, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from curate.dicom.header import frame_count, integer_of, read_header, read_whole, transfer_syntax
+from curate.dicom.pixels import named
 from curate.guard import typed
 from manifests.errors import RecordError
 
@@ -81,7 +82,7 @@ def _located(header: Dataset, file: BinaryIO) -> Instance:
     length = int.from_bytes(head[4:] if syntax.is_implicit_VR else file.read(4), order)
     start = file.tell()
     if (length == _UNDEFINED) != syntax.is_encapsulated:
-        raise RecordError("bad_pixels", f"pixel data of length {length} in {syntax.name}", _FETCH)
+        raise RecordError("bad_pixels", f"pixel data of length {length} in {named(syntax)}", _FETCH)
     if length == _UNDEFINED:
         return Instance(header, file, start, None, vr, _fragments(file, start, frame_count(header)))
     return Instance(header, file, start, length, vr)

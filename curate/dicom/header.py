@@ -78,8 +78,9 @@ def refuse(header: Dataset) -> NoReturn:
     DICOMDIR) or `derived_object` (segmentations, dose grids, parametric maps on their own); RecordError `whole_slide`,
     `mosaic`, `enhanced_multiframe`, `multi_frame`, `single_frame`."""
     sop_class = text_of(header, "SOPClassUID")
-    with typed("bad_header", "repair SOPClassUID or leave the file out"):
-        name = uid.UID(sop_class).name if sop_class else "no SOPClassUID"
+    known = uid.UID_dictionary.get(sop_class)  # type: ignore[attr-defined]
+    # Of an element whose length is wrong the value is anything that follows, identifiers among it.
+    name = known[0] if known else "a SOP class that the standard does not know" if sop_class else "no SOPClassUID"
     if sop_class in _DERIVED:
         raise Reject("derived_object", name)
     if integer_of(header, "Rows", 0) == 0:
@@ -191,10 +192,14 @@ def window_of(header: Dataset) -> Window | None:
 
 
 def transfer_syntax(instance: Dataset) -> uid.UID:
-    """The declared one. Raises RecordError `no_transfer_syntax`: the encoding is not guessed."""
+    """The declared one. Raises RecordError `no_transfer_syntax`, also where a UID of another kind, or of nobody's
+    list, is declared: the encoding is not guessed."""
     syntax: uid.UID | None = value_of(getattr(instance, "file_meta", FileMetaDataset()), "TransferSyntaxUID")
+    remedy = "rewrite the file meta group"
     if not syntax:
-        raise RecordError("no_transfer_syntax", "no TransferSyntaxUID", "rewrite the file meta group")
+        raise RecordError("no_transfer_syntax", "no TransferSyntaxUID", remedy)
+    if not isinstance(syntax, uid.UID) or not syntax.is_transfer_syntax:
+        raise RecordError("no_transfer_syntax", "a TransferSyntaxUID that names none", remedy)
     return syntax
 
 

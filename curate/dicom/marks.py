@@ -11,7 +11,7 @@ their frames of reference differ, for some writers draw a new one at random; its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,10 @@ Mask = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Structures marked in one volume: `masks` are 0 and 1 (z, y, x) by plain name, `notes` codes of what was done."""
+    """Structures marked in one volume: `masks` are 0 and 1 (z, y, x) by plain name, which may be made when they are
+    looked up; `notes` codes of what was done."""
 
-    masks: dict[str, Mask]
+    masks: Mapping[str, Mask]
     notes: tuple[str, ...] = ()
 
 

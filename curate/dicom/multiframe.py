@@ -38,6 +38,7 @@ from pydicom.dataset import Dataset
 from curate.arrays import Array, Units, Volume, Window, narrow
 from curate.dicom.frame_pixels import Instance, bare_frame, encoded_frames, opened, put
 from curate.dicom.header import (
+    bad_header,
     frame_count,
     integer_of,
     is_inverted,
@@ -49,6 +50,7 @@ from curate.dicom.header import (
 from curate.dicom.line import line_of, upright
 from curate.dicom.mosaic import mosaic_of, tiles_of
 from curate.dicom.pixels import MAX_VALUES, decode, modality_values
+from curate.dicom.rescale import to_float32
 from curate.guard import typed
 from manifests.errors import RecordError
 from manifests.record import Fact
@@ -278,8 +280,10 @@ def _chunks(instance: Instance, order: Sequence[int], transforms: Sequence[_Tran
 
 def _values(bare: Dataset, stored: Array, transform: _Transform, code: str) -> tuple[Array, Units]:
     if transform.scale is not None and transform.slope is not None:
-        precise = stored.astype(np.float64) * transform.slope + (transform.intercept or 0.0)
-        return (precise / (transform.slope * transform.scale)).astype(np.float32), "scanner"
+        divisor = transform.slope * transform.scale
+        if divisor == 0:  # both so small that their product is none
+            raise bad_header("RescaleSlope")
+        return to_float32(stored, transform.slope, transform.intercept or 0.0, divisor), "scanner"
     for keyword, value in zip(_RESCALE, (transform.slope, transform.intercept, transform.kind), strict=True):
         if value is None or value == "":
             bare.pop(keyword, None)

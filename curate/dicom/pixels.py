@@ -31,9 +31,11 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 
 from curate.arrays import Array, Units, narrow
+from curate.dicom.codestream import j2k_header, require_sound
 from curate.dicom.colour import rgb_values as rgb_values
 from curate.dicom.colour import ybr_to_rgb
 from curate.dicom.header import bad_header, frame_count, integer_of, number_of, text_of, transfer_syntax, value_of
+from curate.dicom.rescale import to_float32, whole_ends
 from curate.guard import typed
 from manifests.errors import RecordError
 
@@ -44,11 +46,19 @@ _PIXEL_MODULE = (
     *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("PlanarConfiguration", "PhotometricInterpretation", "NumberOfFrames", "PixelData"),
 )
+_PHOTOMETRICS = (
+    "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK", "XYB", "YBR_FULL", "YBR_FULL_422",
+    "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT",
+)  # fmt: skip
 _JPEG_ROOT = "1.2.840.10008.1.2.4."
 _JPEG = frozenset(f"{_JPEG_ROOT}{n}" for n in (*range(50, 67), 70))
+_LS = frozenset({uid.JPEGLSLossless, uid.JPEGLSNearLossless})
 _LOSSLESS_SOF, _TWELVE_BIT_SOFS, _EIGHT_BIT_SOFS = 0xC3, (0xC0, 0xC1, 0xC2), (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _TRANSCODE = "transcode the file to an uncompressed or JPEG 2000 transfer syntax"
+_REFETCH = "fetch the file again"
 _FETCH = "fetch the file again; its pixel data contradict its header"
+_MOST_SWOLLEN, _MAX_SWELLING = 1 << 24, 1000  # values of a frame; beyond so many, for each byte that codes them
+_SCAN, _MAX_SCANS = b"\xff\xda", 256  # ten scans at most are in use, and each passes over the whole frame
 _BLOCK = 1 << 18  # values rescaled at a time
 
 
@@ -64,14 +74,14 @@ def decode(instance: Dataset, max_values: int = MAX_VALUES) -> tuple[Array, str]
     syntax = transfer_syntax(instance)
     shape = _declared_shape(instance, max_values)
     if not any(keyword in instance for keyword in _PIXEL_KEYWORDS):
-        raise RecordError("no_pixel_data", "an image header without pixels", "fetch the file again")
+        raise RecordError("no_pixel_data", "an image header without pixels", _REFETCH)
     decoder = None if syntax in _JPEG else _decoder(syntax)
     stream = None
     if syntax.is_encapsulated:
-        stream = _check_codestream(instance, syntax, _first_frame(instance))
+        stream = _check_codestreams(instance, syntax)
     else:
         _check_length(instance, shape)
-    with typed("bad_pixels", _FETCH):
+    with typed("bad_pixels", _FETCH, "pixel data on which the decoder stopped"):
         if decoder is None:
             values, photometric = _decode_jpeg(instance, stream, shape)
         else:
@@ -80,11 +90,20 @@ def decode(instance: Dataset, max_values: int = MAX_VALUES) -> tuple[Array, str]
     return _as_rgb(instance, values, photometric)
 
 
+def named(syntax: uid.UID) -> str:
+    """A transfer syntax in words that are the standard's: the file's own may be anything."""
+    return "a transfer syntax that the standard does not know" if syntax.name == str(syntax) else syntax.name
+
+
+def _shown(photometric: str) -> str:
+    return photometric if photometric in _PHOTOMETRICS else "an unknown photometric interpretation"
+
+
 def _decoder(syntax: uid.UID) -> Any:
     with typed("no_decoder", _TRANSCODE):
         decoder = get_decoder(syntax)
     if not decoder.is_available:
-        raise RecordError("no_decoder", syntax.name, _TRANSCODE)
+        raise RecordError("no_decoder", named(syntax), _TRANSCODE)
     return decoder
 
 
@@ -135,7 +154,7 @@ def _as_rgb(instance: Dataset, values: Array, photometric: str) -> tuple[Array, 
         return values, "RGB" if photometric in ("YBR_RCT", "YBR_ICT") else photometric
     span = {"YBR_FULL": "full", "YBR_FULL_422": "full", "YBR_PARTIAL_422": "partial"}.get(photometric)
     if span is None or values.dtype.kind != "u":
-        found = f"{photometric} as {values.dtype}"
+        found = f"{_shown(photometric)} as {values.dtype}"
         raise RecordError("unsupported_photometric", found, "convert the image to 8-bit RGB")
     values = values if values.flags.writeable else values.copy()
     ybr_to_rgb(values, integer_of(instance, "BitsStored", 8), "full" if span == "full" else "partial")
@@ -151,7 +170,9 @@ def _declared_shape(instance: Dataset, max_values: int) -> tuple[int, int, int, 
         raise RecordError("bad_header", found, "rows and columns must be positive and samples 1 or 3")
     photometric = text_of(instance, "PhotometricInterpretation")
     if photometric and (samples == 1) != photometric.startswith(("MONOCHROME", "PALETTE")):
-        raise RecordError("bad_header", f"{found} of {photometric}", "grey and palette have one sample, colour three")
+        raise RecordError(
+            "bad_header", f"{found} of {_shown(photometric)}", "grey and palette have one sample, colour three"
+        )
     if rows * columns * samples * frames > max_values:
         raise RecordError("too_large", found, f"at most {max_values} values are decoded from one instance")
     return frames, rows, columns, samples
@@ -166,7 +187,7 @@ def _check_length(instance: Dataset, shape: tuple[int, int, int, int]) -> None:
         expected = expected // 3 * 2
     length = len(value_of(instance, keyword) or b"")
     if length < expected:
-        raise RecordError("truncated_pixels", f"{length} of {expected} bytes", "fetch the file again")
+        raise RecordError("truncated_pixels", f"{length} of {expected} bytes", _REFETCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +206,35 @@ def _frames(instance: Dataset) -> Iterator[bytes]:
     return generate_frames(instance.PixelData, number_of_frames=frame_count(instance))
 
 
-def _first_frame(instance: Dataset) -> bytes:
-    with typed("bad_pixels", _FETCH):
-        frame = next(_frames(instance), b"")
-    if not frame:
-        raise RecordError("truncated_pixels", "no encoded frame", "fetch the file again")
-    return frame
-
-
-def _check_codestream(instance: Dataset, syntax: uid.UID, frame: bytes) -> _Stream | None:
-    """A codec allocates what the codestream says, so its size must be what the header says (JPEG, JPEG-LS, J2K)."""
-    with typed("bad_pixels", _FETCH):
-        stream = _j2k_stream(frame) if syntax in uid.JPEG2000TransferSyntaxes else _jpeg_stream(frame)
-    if stream is None:
+def _check_codestreams(instance: Dataset, syntax: uid.UID) -> _Stream | None:
+    """A codec allocates what the codestream says, so the size of every frame must be what the header says; None where
+    frames have no header of their own."""
+    if syntax not in _JPEG | _LS | set(uid.JPEG2000TransferSyntaxes):
         return None
+    first: _Stream | None = None
+    with typed("bad_pixels", _FETCH, "encapsulated pixel data that break"):
+        for number, frame in enumerate(_frames(instance)):
+            stream = _checked_codestream(instance, syntax, frame) if frame else None
+            if stream is None:
+                raise RecordError("truncated_pixels", f"frame {number + 1} without bytes", _REFETCH)
+            first = first or stream
+            if (stream.sof, stream.precision, stream.components) != (first.sof, first.precision, first.components):
+                raise RecordError("codestream_mismatch", "frames that are coded in different ways", _FETCH)
+    if first is None:
+        raise RecordError("truncated_pixels", "no encoded frame", _REFETCH)
+    return first
+
+
+def _checked_codestream(instance: Dataset, syntax: uid.UID, frame: bytes) -> _Stream:
+    jpeg2000 = syntax in uid.JPEG2000TransferSyntaxes
+    told = j2k_header(frame) if jpeg2000 else None
+    stream = _jpeg_stream(frame)
+    if told is not None:  # `coded` is ybr where the components were transformed, which the decoder undoes
+        coded = "ybr" if told.transformed else ""
+        stream = _Stream(told.rows, told.columns, components=told.components, coded=coded)
+    if stream is None:
+        found = f"a frame that is no {'JPEG 2000 codestream' if jpeg2000 else 'JPEG stream'}"
+        raise RecordError("bad_pixels", found, _FETCH)
     size, declared = (
         (stream.rows, stream.columns),
         (integer_of(instance, "Rows", 0), integer_of(instance, "Columns", 0)),
@@ -206,7 +242,7 @@ def _check_codestream(instance: Dataset, syntax: uid.UID, frame: bytes) -> _Stre
     if size != declared:
         raise RecordError("codestream_mismatch", f"{size} in the codestream, {declared} in the header", _FETCH)
     samples = integer_of(instance, "SamplesPerPixel", 1)
-    if stream.components not in (0, samples):
+    if stream.components != samples:
         found = f"{stream.components} components in the codestream, {samples} in the header"
         raise RecordError("codestream_mismatch", found, _FETCH)
     # A JPEG of fewer bits than the header says holds other values than were measured (wrapped or clipped).
@@ -214,23 +250,14 @@ def _check_codestream(instance: Dataset, syntax: uid.UID, frame: bytes) -> _Stre
     if syntax in _JPEG and stream.sof != _LOSSLESS_SOF and 0 < stream.precision < stored:
         found = f"{stream.precision} bits in the codestream, {stored} in the header"
         raise RecordError("codestream_mismatch", found, _FETCH)
+    if told is not None:
+        require_sound(frame, told)
+    values = stream.rows * stream.columns * samples
+    if values > max(_MOST_SWOLLEN, _MAX_SWELLING * len(frame)):
+        raise RecordError("too_large", f"{values} values in a frame of {len(frame)} bytes", _FETCH)
+    if syntax in _JPEG and frame.count(_SCAN) > _MAX_SCANS:
+        raise RecordError("bad_pixels", f"{frame.count(_SCAN)} JPEG scans", _FETCH)
     return stream
-
-
-def _j2k_stream(frame: bytes) -> _Stream | None:
-    """The SIZ marker of a JPEG 2000 codestream, and COD's multiple component transform; ISO/IEC 15444-1 A.5.1, A.6.1.
-
-    `coded` is ybr where the stream was transformed, which its decoder undoes.
-    """
-    start = frame.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(frame) < start + 24:
-        return None
-    x_size, y_size, x_offset, y_offset = np.frombuffer(frame, ">u4", 4, start + 8).tolist()
-    at, transformed = start + 2, False
-    while at + 9 <= len(frame) and frame[at] == 0xFF and frame[at + 1] not in (0x90, 0x93):  # up to the first tile
-        transformed |= frame[at + 1] == 0x52 and frame[at + 8] == 1
-        at += 2 + int.from_bytes(frame[at + 2 : at + 4])
-    return _Stream(y_size - y_offset, x_size - x_offset, coded="ybr" if transformed else "")
 
 
 def _jpeg_stream(frame: bytes) -> _Stream | None:
@@ -279,7 +306,7 @@ def _decode_jpeg(instance: Dataset, stream: _Stream | None, shape: tuple[int, in
     for number in range(shape[0]):
         frame = next(frames, b"")
         if not frame:
-            raise RecordError("truncated_pixels", f"{number} of {shape[0]} encoded frames", "fetch the file again")
+            raise RecordError("truncated_pixels", f"{number} of {shape[0]} encoded frames", _REFETCH)
         values[number] = _decode_with_pillow(frame, shape[1:], photometric).reshape(shape[1:])
     if shape[-1] == 3:
         return values, "RGB"
@@ -352,11 +379,11 @@ def modality_values(instance: Dataset, stored: Array, modality: str) -> tuple[Ar
         return narrow(stored), units
     if stored.dtype.kind in "iu" and slope.is_integer() and intercept.is_integer():
         return _rescaled_exactly(stored, int(slope), int(intercept)), units
-    return _blockwise(stored, np.dtype(np.float32), lambda v: v.astype(np.float64) * slope + intercept), units
+    return _blockwise(stored, np.dtype(np.float32), lambda v: to_float32(v, slope, intercept)), units
 
 
 def _rescaled_exactly(stored: Array, slope: int, intercept: int) -> Array:
-    ends = np.array([[int(stored.min()), int(stored.max())]], np.int64) * slope + intercept
+    ends = np.array([whole_ends(stored, slope, intercept)], np.int64)
     return _blockwise(stored, narrow(ends).dtype, lambda v: v.astype(np.int64) * slope + intercept)
 
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +73,10 @@ _Axes = tuple[tuple[Vector, Vector, Vector], Vector]  # of a `_Plane`: along, sp
 def read_seg(path: Path, like: Volume, of: Subject | None = None, max_values: int = MAX_MASK_VALUES) -> Marked:
     """The segments of a SEG file as masks (z, y, x) on the grid of `like`, in the order of their segment numbers.
 
+    A mask is made when it is asked for, so that one is in memory at a time, beside the bits of all that are marked.
     `of` says what `like` was read from; without it references are not checked. Segments are named by SegmentLabel.
     Raises RecordError `not_a_segmentation`, `dangling_reference`, `mask_grid` (oblique to the volume, or without
-    patient coordinates), `too_large` (more than `max_values` voxels in all masks, known before each is allocated),
+    patient coordinates), `too_large` (more than `max_values` voxels in all masks, known before any is made),
     `bad_header`, and what `read_whole` and `decode` raise.
     """
     instance = read_whole(path)
@@ -94,8 +95,8 @@ def read_seg(path: Path, like: Volume, of: Subject | None = None, max_values: in
             undeclared = undeclared or number not in names
             if number in names:
                 canvas.draw(number, plane, marked)
-    masks = {name: canvas.masks[n] for n, name in names.items() if n in canvas.masks}
-    empty = tuple(f"seg_empty={n}" for n in names if n not in canvas.masks)
+    masks = _Masks({name: canvas.strokes[n] for n, name in names.items() if n in canvas.strokes}, like.voxels.shape)
+    empty = tuple(f"seg_empty={n}" for n in names if n not in canvas.strokes)
     return Marked(masks, (*notes, *canvas.notes(), *(("seg_undeclared_values",) if undeclared else ()), *empty))
 
 
@@ -250,11 +251,45 @@ class _Span:
     reached: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stroke:
+    """What one frame marks: where in the mask, its axes in the order (slices, rows, columns), and the packed bits of
+    the (rows, columns) from the first to the last that hold any."""
+
+    axes: tuple[int, int, int]
+    place: tuple[slice, slice, slice]
+    shape: tuple[int, int]
+    bits: NDArray[np.uint8]
+
+
+class _Masks(Mapping[str, Mask]):
+    """Masks by name, each drawn anew when it is looked up."""
+
+    def __init__(self, strokes: dict[str, list[_Stroke]], shape: tuple[int, ...]) -> None:
+        self._strokes = strokes
+        self._shape = shape
+
+    def __getitem__(self, name: str) -> Mask:
+        mask = np.zeros(self._shape, np.uint8)
+        for stroke in self._strokes[name]:
+            rows, columns = stroke.shape
+            block = np.unpackbits(stroke.bits, count=rows * columns).reshape(rows, columns)
+            view = mask.transpose(stroke.axes)
+            view[stroke.place] |= block
+        return mask
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._strokes)
+
+    def __len__(self) -> int:
+        return len(self._strokes)
+
+
 class _Canvas:
-    """The masks being drawn; one is allocated when its first voxel is."""
+    """What is drawn of each segment."""
 
     def __init__(self, like: Volume, max_values: int) -> None:
-        self.masks: dict[int, Mask] = {}
+        self.strokes: dict[int, list[_Stroke]] = {}
         self._shape = like.voxels.shape
         self._affine = [[float(v) for v in row] for row in like.affine]
         self._max_values = max_values
@@ -286,8 +321,16 @@ class _Canvas:
         if not block.any():
             return
         self._resampled = self._resampled or not (columns.exact and rows.exact and slices.exact)
-        view = self._mask(number).transpose(slices.axis, rows.axis, columns.axis)
-        view[_place(slices), _place(rows), _place(columns)] |= block
+        top, bottom = _ends(np.logical_or.reduce(block, axis=1))
+        left, right = _ends(np.logical_or.reduce(block, axis=0))
+        block = block[top:bottom, left:right]
+        stroke = _Stroke(
+            (slices.axis, rows.axis, columns.axis),
+            (_place(slices), _part(rows, top, bottom), _part(columns, left, right)),
+            (bottom - top, right - left),
+            np.packbits(block),
+        )
+        self._of(number).append(stroke)
 
     def _spans(self, plane: _Plane, shape: tuple[int, ...]) -> tuple[_Span, _Span, _Span]:
         """The frame's columns, rows and slice (of which it has one). Raises RecordError `mask_grid` when oblique."""
@@ -310,14 +353,20 @@ class _Canvas:
             raise RecordError("mask_grid", "axes oblique to the volume's", _OBLIQUE)
         return spans[0], spans[1], spans[2]
 
-    def _mask(self, number: int) -> Mask:
-        if number not in self.masks:
-            wanted = (len(self.masks) + 1) * int(np.prod(self._shape, dtype=np.int64))
+    def _of(self, number: int) -> list[_Stroke]:
+        if number not in self.strokes:
+            wanted = (len(self.strokes) + 1) * int(np.prod(self._shape, dtype=np.int64))
             if wanted > self._max_values:
-                found = f"{len(self.masks) + 1} structures of {self._shape}"
+                found = f"{len(self.strokes) + 1} structures of {self._shape}"
                 raise RecordError("too_large", found, f"at most {self._max_values} voxels are marked")
-            self.masks[number] = np.zeros(self._shape, np.uint8)
-        return self.masks[number]
+            self.strokes[number] = []
+        return self.strokes[number]
+
+
+def _ends(marked: NDArray[np.bool_]) -> tuple[int, int]:
+    """The first index that is marked, and the one after the last."""
+    there = np.flatnonzero(marked)
+    return int(there[0]), int(there[-1]) + 1
 
 
 def _reach(plane: _Plane, slice_step: float) -> float:
@@ -359,6 +408,10 @@ def _indices(span: _Span) -> slice | NDArray[np.int64]:
 
 def _place(span: _Span) -> slice:
     return slice(span.start, span.start + len(span.source))
+
+
+def _part(span: _Span, first: int, end: int) -> slice:
+    return slice(span.start + first, span.start + end)
 
 
 def _ras(lps: Sequence[float]) -> Vector:

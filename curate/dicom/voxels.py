@@ -9,6 +9,7 @@ slope and intercept are whole. Not covered here: geometry.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pydicom import uid
 from curate.arrays import Array, Units, narrow
 from curate.dicom.header import bad_header, integer_of, modality, number_of, read_whole, text_of, value_of
 from curate.dicom.pixels import decode, modality_values
+from curate.dicom.rescale import to_float32, whole_ends
 from curate.dicom.scan import PHILIPS_CREATOR, Slice
 from curate.guard import typed
 from manifests.errors import RecordError
@@ -95,6 +97,8 @@ def _rescale(piece: Slice) -> tuple[float, float, bool]:
     scale = _philips_scale(piece)
     if scale is None:
         return slope, intercept, False
+    if not math.isfinite(1 / scale) or slope * scale == 0 or not math.isfinite(intercept / (slope * scale)):
+        raise bad_header("RescaleSlope")
     return 1 / scale, intercept / (slope * scale), True
 
 
@@ -161,11 +165,11 @@ def _stack(slices: Sequence[Slice], meaning: Sequence[Values]) -> Array:
             continue
         if out.dtype == np.float32 or stored.dtype.kind == "f":
             out = out if out.dtype == np.float32 else out.astype(np.float32)
-            out[number] = stored.astype(np.float64) * values.slope + values.intercept
+            out[number] = to_float32(stored, values.slope, values.intercept)
             continue
-        rescaled = stored.astype(np.int64) * int(values.slope) + int(values.intercept)
-        out = _widened(out, int(rescaled.min()), int(rescaled.max()))
-        out[number] = rescaled
+        slope, intercept = int(values.slope), int(values.intercept)
+        out = _widened(out, *whole_ends(stored, slope, intercept))
+        out[number] = stored.astype(np.int64) * slope + intercept
     return out
 
 

@@ -7,10 +7,11 @@ colour profile is applied. An alpha channel is composited over black, which chan
 orientation is applied and all other metadata dropped. Units are `display`; there is no spacing, because a print
 resolution is not a physical size.
 
-Of an animated GIF, PNG or WebP the first frame is read (note `first_of_N_frames`). Of a slide pyramid (tiled TIFF with
-smaller copies of itself; Aperio SVS) the largest level that has at most `max_pixels` is read (note `slide_level_K`),
-with the spacing of Aperio's MPP; label and macro pages, which show the glass and its sticker, never are. Any other TIFF
-of several pages is a stack and refused: `multi_page`. Not covered: slides whose tiles are JPEG 2000, JPEG 2000 files,
+Of an animated GIF, PNG or WebP the first frame is read (note `first_of_N_frames`; a GIF's are counted to 1000). Of a
+slide pyramid (tiled TIFF with smaller copies of itself; Aperio SVS) the largest level that has at most `max_pixels` is
+read (note `slide_level_K`), with the spacing of Aperio's MPP; label and macro pages, which show the glass and its
+sticker, never are. Any other TIFF of several pages is a stack and refused: `multi_page`. A picture of more than 33
+million pixels that has 50 of them in a byte is refused. Not covered: slides whose tiles are JPEG 2000, JPEG 2000 files,
 SVG and every other format (`corrupt_image`: no signature of ours).
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.GifImagePlugin
 import PIL.Image
 import PIL.ImageOps
 import PIL.TiffImagePlugin
@@ -30,13 +32,15 @@ from numpy.typing import NDArray
 
 from curate.arrays import Array, Image, VoiFunction, Window, narrow
 from curate.guard import check_file, typed
+from curate.image.structure import check_structure, require_rows
 from curate.image.usable import MIN_SIDE as MIN_SIDE
 from curate.image.usable import judge
 from manifests.errors import RecordError
 
+_REMEDY = "fetch the file again or convert it to PNG"
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 1 << 27  # below Pillow's own bomb limit
-MAX_PAGES = 64  # of a TIFF that are looked at
+MOST_SWOLLEN, MAX_SWELLING = 1 << 25, 50  # pixels; beyond so many, for each byte of the file: a JPEG's least is 57
 PERCENTILES = (0.5, 99.5)  # of finite pixels: the window where the source gives none
 
 _BLOCK = 1 << 18  # values converted at a time
@@ -60,10 +64,13 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     `whole_slide` (a pyramid without a level that small), `corrupt_image` (truncated, broken, or none of the formats
     above).
     """
-    check_file(path)
-    with typed("corrupt_image", "fetch the file again or convert it to PNG"), _open(path) as opened:
-        spacing, notes = _choose_page(opened, max_pixels)
-        _check_size(opened, max_pixels)
+    size = check_file(path)
+    with typed("corrupt_image", _REMEDY, "a picture on which the decoder stopped"):
+        frames = check_structure(path)
+    with typed("corrupt_image", _REMEDY, "a picture on which the decoder stopped"), _open(path) as opened:
+        spacing, notes = _choose_page(opened, frames, max_pixels)
+        _check_size(opened, max_pixels, size)
+        require_rows(path)
         inverted = _is_white_zero(opened)
         opened.load()
         upright = PIL.ImageOps.exif_transpose(opened)
@@ -82,22 +89,28 @@ def _open(path: Path) -> PIL.Image.Image:
         raise _too_large("far more", MAX_PIXELS) from error
     except (PIL.UnidentifiedImageError, SyntaxError) as error:
         found = "no readable PNG, JPEG, TIFF, BMP, GIF or WebP header"
-        raise RecordError("corrupt_image", found, "fetch the file again or convert it to PNG") from error
+        raise RecordError("corrupt_image", found, _REMEDY) from error
 
 
-def _check_size(opened: PIL.Image.Image, max_pixels: int) -> None:
+def _check_size(opened: PIL.Image.Image, max_pixels: int, size: int) -> None:
     width, height = opened.size
     if width * height > max_pixels:
         raise _too_large(f"{width} x {height}", max_pixels)
+    if width * height > max(MOST_SWOLLEN, MAX_SWELLING * size):
+        found = f"{width} x {height} pixels in {size} bytes"
+        raise RecordError("too_large", found, "shrink it: there is next to nothing in so many pixels")
 
 
 def _too_large(found: str, max_pixels: int) -> RecordError:
     return RecordError("too_large", f"{found} pixels", f"at most {max_pixels} pixels are read; tile it first")
 
 
-def _choose_page(opened: PIL.Image.Image, max_pixels: int) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
+def _choose_page(
+    opened: PIL.Image.Image, counted: int, max_pixels: int
+) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
     """Move a TIFF to the page to read; the spacing in mm where a slide states it, and notes."""
-    frames = int(getattr(opened, "n_frames", 1))
+    gif = isinstance(opened, PIL.GifImagePlugin.GifImageFile)  # Pillow counts by walking through all of it
+    frames = counted if gif else int(getattr(opened, "n_frames", 1))
     if frames == 1:
         return None, ()
     if not isinstance(opened, PIL.TiffImagePlugin.TiffImageFile):
@@ -131,7 +144,7 @@ def _slide_levels(opened: PIL.TiffImagePlugin.TiffImageFile, frames: int) -> lis
     """
     pages: list[tuple[_Level, bool]] = []
     aperio = False
-    for page in range(min(frames, MAX_PAGES)):
+    for page in range(frames):
         opened.seek(page)
         width, height = opened.size
         pages.append((_Level(page, width, height), _TIFF_TILE_WIDTH in opened.tag_v2))
@@ -251,7 +264,8 @@ def _ramp(values: Array, window: Window, voi: VoiFunction) -> NDArray[np.uint8]:
     if voi == "linear":
         centre, width = centre - 0.5, width - 1
     low, high = centre - width / 2, centre + width / 2
-    finite = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        finite = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
     if high <= low:  # a LINEAR width of 1 is a threshold
         return np.where(finite > high, 255, 0).astype(np.uint8)
     return np.rint(np.clip((finite - low) / (high - low), 0, 1) * 255).astype(np.uint8)
@@ -266,7 +280,8 @@ def _sigmoid(values: Array, window: Window) -> NDArray[np.uint8]:
     centre, width = window
     steps = [round(-0.25 * math.log(255 / (k + 0.5) - 1), 9) for k in range(255)]
     crossings = centre + width * np.array(steps)
-    finite = np.nan_to_num(values.astype(np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    with np.errstate(invalid="ignore"):
+        finite = np.nan_to_num(values.astype(np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     return np.searchsorted(crossings, finite, side="right").astype(np.uint8)
 
 

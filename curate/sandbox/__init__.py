@@ -30,6 +30,7 @@ from curate.sandbox import nursery, wire
 from curate.sandbox.confine import network_guard
 from curate.sandbox.nursery import Answered, Began, Said, Serve
 from manifests.errors import MedcurateError
+from manifests.redact import is_secret
 
 __all__ = ["Answer", "Answered", "Began", "Death", "Limits", "Said", "Serve", "Thing", "network_guard", "run", "warm"]
 
@@ -39,7 +40,6 @@ START_S = 120.0  # imports on a busy machine
 ENDING_S = 30.0
 SUSPECT_S = 5.0  # a hundred times what a parser works between two sends
 START = f"from {nursery.__name__} import main; main()"
-SECRETS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "ACCESS_KEY", "MEDCURATE_KEY")
 RAISE_LIMITS = "exclude the file, or raise limits.memory or limits.seconds"
 T = TypeVar("T")
 
@@ -357,7 +357,7 @@ def _told(ending: dict[str, int], limits: Limits) -> str:
 def environment() -> dict[str, str]:
     """The worker's environment for its nursery: the same modules, no secrets, no threads for linear algebra, which no
     reader uses."""
-    kept = {k: v for k, v in os.environ.items() if not any(secret in k.upper() for secret in SECRETS)}
+    kept = {k: v for k, v in os.environ.items() if not is_secret(k, v)}
     paths = [str(Path(p).absolute()) for p in sys.path]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 

@@ -59,6 +59,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
     confine.adopt_orphans()
+    confine.keep_freed_memory()
     while True:
         data, handles, _, _ = socket.recv_fds(control, COMMAND_BYTES, 1)
         if not data:

@@ -8,19 +8,32 @@ reports it, so that a rule that stopped working cannot pass in silence.
 - `views`: in which encodings they are looked for;
 - `search`: what is looked at, and what a hit says;
 - `record`: collecting while a record is read, searching when it is made, sealing its lineage;
-- `stage`: the same for what later stages write (rendered media, samples, teachers' prompts and answers). It reads the
-  sources' headers again: needles are never written, not even as keyed hashes, because a hash of a date or a name can be
-  tried by whoever has the key, and where the key is public that is everybody.
+- `stage`: the same for what synthesis writes (samples, teachers' prompts and answers, rendered media's metadata). It
+  reads the sources' headers again: needles are never written, not even as keyed hashes, because a hash of a date or a
+  name can be tried by whoever has the key, and where the key is public that is everybody.
 
 Not found: what no field and no path of the source says (a name known from elsewhere, a face, text in pixels), names
 misspelt, hyphenated by a line end or transcribed, days without a year, encodings not listed in `views`, single names
-that are also words (`Brown`), identifiers below 4 characters, and what is drawn into pixels.
+that are also words (`Brown`), identifiers below 4 characters, and what is drawn into pixels. The group column of an
+image or video table, which is made a pseudonym before the record is read. In lineages: a name in the path of a file
+that is no DICOM, or whose header cannot be read, where only other files' headers know it.
 """
 
 from __future__ import annotations
 
 from curate.sweep.needles import Needles, needles_of
-from curate.sweep.record import REASON, Sweep, begin, derive, hits_of, is_sealed, listening, sealed, withheld
+from curate.sweep.record import (
+    REASON,
+    Sweep,
+    begin,
+    derive,
+    hits_of,
+    is_sealed,
+    listening,
+    same_path,
+    sealed,
+    withheld,
+)
 from curate.sweep.search import Hit, hits_in_json, hits_in_member, hits_in_text, told
 
 __all__ = [
@@ -37,6 +50,7 @@ __all__ = [
     "is_sealed",
     "listening",
     "needles_of",
+    "same_path",
     "sealed",
     "told",
     "withheld",

@@ -24,6 +24,9 @@ _DAY_FIRST = re.compile(
 )
 _MONTH_FIRST = re.compile(r"(?<![a-z])" + _NAME + r"[ ._-]{0,2}(\d\d?)(?:st|nd|rd|th)?[ .,_-]{1,3}(\d{4})(?!\d)", re.I)
 _CHINESE = re.compile(r"(?<!\d)(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?[日号]")
+_FOUR_DIGITS = re.compile(r"\d{4}")
+_NUMBER = re.compile(r"[\d.]*")
+_NEAR = 30  # characters between a year and the rest of its day
 _WORDS = re.compile("|".join(_MONTHS), re.I)
 
 
@@ -33,25 +36,49 @@ def days_in(text: str) -> Iterator[str]:
 
 
 def days_at(text: str) -> Iterator[tuple[str, int]]:
-    """(day, where it begins)."""
-    for match in _COMPACT.finditer(text):
+    """(day, where it begins). Looked at is only what lies around four digits in a row, for every form has a year."""
+    for start, end in _around_years(text):
+        yield from _days_between(text, start, end)
+
+
+def _around_years(text: str) -> Iterator[tuple[int, int]]:
+    start = end = -1
+    for year in _FOUR_DIGITS.finditer(text):
+        if end >= 0 and year.start() - _NEAR > end:
+            yield start, _past_number(text, end)
+            end = -1
+        if end < 0:
+            start = max(0, year.start() - _NEAR)
+        end = year.end() + _NEAR
+    if end >= 0:
+        yield start, _past_number(text, end)
+
+
+def _past_number(text: str, end: int) -> int:
+    """The end of a number that would be cut off."""
+    rest = _NUMBER.match(text, end) if end < len(text) else None
+    return rest.end() if rest else len(text)
+
+
+def _days_between(text: str, start: int, end: int) -> Iterator[tuple[str, int]]:
+    for match in _COMPACT.finditer(text, start, end):
         digits = match[1]
         yield from _day(digits[:4], digits[4:6], digits[6:], match)
         yield from _day(digits[4:], digits[2:4], digits[:2], match)
         yield from _day(digits[4:], digits[:2], digits[2:4], match)
-    for match in _YEAR_FIRST.finditer(text):
+    for match in _YEAR_FIRST.finditer(text, start, end):
         yield from _day(match[1], match[3] or match[6], match[4] or match[7], match)
-    for match in _YEAR_LAST.finditer(text):
+    for match in _YEAR_LAST.finditer(text, start, end):
         one, other = match[1] or match[4], match[3] or match[6]
         yield from _day(match[7], other, one, match)
         yield from _day(match[7], one, other, match)
-    if _WORDS.search(text):
-        for match in _DAY_FIRST.finditer(text):
+    if _WORDS.search(text, start, end):
+        for match in _DAY_FIRST.finditer(text, start, end):
             yield from _day(match[3], _month(match[2]), match[1], match)
-        for match in _MONTH_FIRST.finditer(text):
+        for match in _MONTH_FIRST.finditer(text, start, end):
             yield from _day(match[3], _month(match[1]), match[2], match)
-    if "年" in text:
-        for match in _CHINESE.finditer(text):
+    if text.find("年", start, end) >= 0:
+        for match in _CHINESE.finditer(text, start, end):
             yield from _day(match[1], match[2], match[3], match)
 
 

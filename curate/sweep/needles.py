@@ -10,7 +10,8 @@ What counts
   letters. In any of these texts: numbers from 7 digits on, dates, UIDs, e-mail addresses.
 - Other forms: NIfTI strings (descrip, aux_file, db_name, intent_name, data_type), EXIF and PNG texts that name somebody
   or a day, and what `scrub_text` replaced in free text.
-- Every form: parts of the source's path that have the shape of an identifier (UID, date, 7 digits, a name with `^`).
+- Every form: parts of the source's path that have the shape of an identifier (UID, date, 7 digits, a name with `^`),
+  and what a table's row names as its group where it has a digit in it (`GroupColumn`).
 
 What does not count: stop words (`curate.sweep.common`), numbers below 5 digits, values below 4 letters or digits, times
 of day, ages, sexes and sizes, codes (CS), numbers (DS, IS), names of marked structures (ROIName and its like, which are
@@ -27,19 +28,23 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NoReturn
 
-from pydicom.datadict import DicomDictionary, dictionary_has_tag  # type: ignore[attr-defined]
+from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+from pydicom.uid import UID, UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deidentify.tables.ps3_15 import rows
+from curate.deidentify.profile import ProfileOptions
+from curate.deidentify.tables.ps3_15 import DEFAULT, plan, rows
 from curate.deidentify.text import name_forms
 from curate.guard import typed
 from curate.sweep.common import folded, stop_words, words_of
 from curate.sweep.days import days_in
+from sources.dicom_walk import Elements, data_set
 
 PATH = "SourcePath"
 SCRUBBED = "ScrubbedText"
+GROUP = "GroupColumn"
+TOLD = frozenset({PATH, SCRUBBED, GROUP})  # kinds that a record's lineage may show
 MIN_TEXT = 4
 MIN_DIGITS = 5
 MIN_SOLID = 8  # from here on a form with letters and digits is looked for inside longer words too
@@ -48,7 +53,10 @@ MIN_YEAR = 1800
 
 _TEXT = frozenset({"LO", "SH", "AE", "UC", "UR", "UT", "ST", "LT"})
 _FREE = frozenset({"UR", "UT", "ST", "LT"})
+CHARSET = 0x00080005  # SpecificCharacterSet
+_ASCII = frozenset({"UI", "DA", "DT"})
 _ALWAYS = frozenset({"PN", "UI", "DA", "DT"})
+_LEAVE = frozenset({"K", "T", "M", "N", "CS", "AS"})  # actions that leave values, or words of them, as they are
 _NAMING = re.compile(
     r"(ID|IDs|Numbers?|Address|Identifiers?|Identification|Locator|AETitle|AE|Residence|Organization|Location"
     r"|TelecomInformation|URL|URI|Author|OwnerName|StationName|InstitutionName|DepartmentName|CenterName|SiteName"
@@ -97,6 +105,18 @@ class Needles:
         several = (self.words, self.anywhere, self.days, self.numbers, *self.phrases.values())
         return any(kind not in kinds for one in several for kind in one.values())
 
+    def drop(self, others: Needles) -> None:
+        """Look for nothing of what others hold: values that an option of the profile retains."""
+        for mine, theirs in (
+            (self.words, others.words),
+            (self.anywhere, others.anywhere),
+            (self.days, others.days),
+            (self.numbers, others.numbers),
+            *((forms, others.phrases[first]) for first, forms in self.phrases.items() if first in others.phrases),
+        ):
+            for form in theirs:
+                mine.pop(form, None)
+
     def add_form(self, kind: str, text: str) -> None:
         """One text, whole: its words in this order, whatever stands between them."""
         low = folded(text.strip(" \t\r\n\0^="))
@@ -106,16 +126,16 @@ class Needles:
         if not words or (all(map(_names_nobody, words)) and not ideographs):
             return
         if ideographs and size <= 8:
-            self.anywhere.setdefault(low, kind)
+            _put(self.anywhere, low, kind)
         elif size < MIN_TEXT:
             return
         elif len(words) == 1:
-            self.words.setdefault(low if low == words[0] else words[0], kind)
+            _put(self.words, words[0], kind)
         else:
-            self.phrases.setdefault(words[0], {}).setdefault(" ".join(words), kind)
+            _put(self.phrases.setdefault(words[0], {}), " ".join(words), kind)
         digits = sum(c.isdigit() for c in low)
         if size >= (MIN_SOLID_DIGITS if digits == size else MIN_SOLID) and digits >= 3:
-            self.anywhere.setdefault(low, kind)
+            _put(self.anywhere, low, kind)
 
     def add_name(self, kind: str, name: str) -> None:
         """A person name (PS3.5 6.2.1), in the usual orders; parts that are stop words or short count only together."""
@@ -132,12 +152,12 @@ class Needles:
         """A day, from the first 8 digits of a DA or DT (also 1997.04.24, and both ends of a range)."""
         for found in days_in(value):
             if int(found[:4]) >= MIN_YEAR:
-                self.days.setdefault(found, kind)
+                _put(self.days, found, kind)
 
     def add_uid(self, kind: str, value: str) -> None:
         plain = value.strip(" \t\r\n\0")
         if plain and plain not in UID_dictionary and len(plain) >= MIN_SOLID:
-            self.anywhere.setdefault(plain.lower(), kind)
+            _put(self.anywhere, plain.lower(), kind)
             self.add_form(kind, plain)
 
     def add_shapes(self, kind: str, text: str) -> None:
@@ -155,7 +175,7 @@ class Needles:
         digits = "".join(c for c in text if c.isdigit())
         if 7 <= len(digits) <= 15 and re.fullmatch(r"[\d\s()+./-]+", text.strip()):
             self.add_form(kind, digits)
-            self.numbers.setdefault(digits, kind)
+            _put(self.numbers, digits, kind)
 
     def add_sentence(self, kind: str, text: str) -> None:
         """A description: only whole, only if long enough to be nobody else's, and the identifiers that it quotes."""
@@ -165,6 +185,13 @@ class Needles:
         self.add_shapes(kind, text)
 
 
+def _put(forms: dict[str, str], form: str, kind: str) -> None:
+    """The first kind stays, but a kind that a lineage may show gives way to one that it may not."""
+    known = forms.get(form)
+    if known is None or (known in TOLD and kind not in TOLD):
+        forms[form] = kind
+
+
 def _names_nobody(word: str) -> bool:
     return len(word) == 1 or word in stop_words() or (word.isdigit() and len(word) < MIN_DIGITS)
 
@@ -172,22 +199,42 @@ def _names_nobody(word: str) -> bool:
 # --- DICOM -----------------------------------------------------------------------------------------------------------
 
 
-def needles_of(ds: Dataset, path: str = "", into: Needles | None = None, kept: Container[int] = frozenset()) -> Needles:
-    """The identifiers of an original header at any depth, and of the path that it was read from.
+def needles_of(ds: Dataset, into: Needles | None = None, kept: Container[int] = frozenset()) -> Needles:
+    """The identifiers of an original header at any depth.
 
-    `into` takes them up where a record has several headers. `kept`: tags that an option of the profile retains; only
-    what has the shape of an identifier counts in them. Raises RecordError `bad_header`.
+    `into` takes them up where a record has several headers. `kept`: tags that an option of the profile retains; their
+    values are not looked for, wherever else they stand. Raises RecordError `bad_header`.
     """
     needles = Needles() if into is None else into
+    retained = Needles()
     with typed("bad_header", "repair the file with a DICOM toolkit or leave it out"):
-        _walk(ds, needles, kept)
-    if path:
-        add_path(needles, path)
+        _walk(ds, needles, retained, kept)
+    if len(retained):
+        needles.drop(retained)
     return needles
 
 
+def needles_of_raw(
+    new: Elements, whole: Elements, syntax: UID, into: Needles, kept: Container[int] = frozenset()
+) -> None:
+    """As `needles_of`, of elements as `sources.dicom_walk` takes them; `whole` has the character set. UIDs and dates
+    are ASCII, and of a series' slices little else differs, so those are not made a data set of."""
+    wanted = wanted_tags()
+    plain = {
+        tag: raw for tag, (_, raw) in new.items() if tag in wanted and wanted[tag][1] in _ASCII and tag not in kept
+    }
+    for tag, raw in plain.items():
+        kind, how = wanted[tag]
+        for text in raw.decode("ascii", "replace").split("\\"):
+            _ADD[how](into, kind, text)
+    rest = {tag: value for tag, value in new.items() if tag not in plain and tag != CHARSET}
+    if rest:
+        charset = {CHARSET: whole[CHARSET]} if CHARSET in whole else {}
+        needles_of(data_set(charset | rest, syntax), into, kept)
+
+
 @functools.cache
-def _wanted() -> Mapping[int, tuple[str, str]]:
+def wanted_tags() -> Mapping[int, tuple[str, str]]:
     """tag -> (kind, how): which attributes are looked at."""
     named = {int(tag, 16) for tag, _, _ in (*rows("ps3_15_e1_1.csv"), *rows("beyond_e1_1.csv")) if "x" not in tag}
     found: dict[int, tuple[str, str]] = {}
@@ -201,28 +248,43 @@ def _wanted() -> Mapping[int, tuple[str, str]]:
     return found
 
 
-def _walk(ds: Dataset, needles: Needles, kept: Container[int]) -> None:
-    wanted = _wanted()
-    for tag in ds.keys():  # noqa: SIM118 - iterating the dataset itself would decode every element
-        kind, how = wanted.get(tag, ("", ""))
+@functools.cache
+def kept_tags(options: ProfileOptions) -> frozenset[int]:
+    """The attributes whose values these options retain and the default does not: under full dates every date that is
+    not removed, and what the options for devices, institutions, characteristics and descriptors leave."""
+    plain, chosen = plan(DEFAULT), plan(options)
+    full = options.dates == "full"
+    return frozenset(
+        tag
+        for tag, rule in chosen.items()
+        if (full and rule.action in ("DA", "DT")) or (rule.action in _LEAVE and plain[tag].action not in _LEAVE)
+    )
+
+
+def _walk(ds: Dataset, needles: Needles, retained: Needles, kept: Container[int]) -> None:
+    wanted, sequences = wanted_tags(), _sequences()
+    for tag in tuple(ds.keys()):  # iterating the dataset itself would decode every element
+        number = int(tag)
+        kind, how = wanted.get(number, ("", ""))
+        odd = number >> 16 & 1
+        if not (how or odd or number in sequences):
+            continue
         raw = ds.get_item(tag)
         vr = raw.VR
-        if vr == "SQ" or (vr in (None, "UN") and _is_sequence(ds, int(tag))):
+        if vr == "SQ" or (vr in (None, "UN") and number in sequences):
             for item in ds[tag].value or () if ds[tag].VR == "SQ" else ():
-                _walk(item, needles, kept)
+                _walk(item, needles, retained, kept)
             continue
-        if not how and tag.is_private and vr in _TEXT | _ALWAYS:
+        if odd and not how and vr in _TEXT | _ALWAYS:
             kind, how = "private", vr if vr in _ALWAYS else "shapes"
-        if how and tag in kept:
-            how = "shapes" if vr in _TEXT else ""
         if how and raw.value:
             for text in _texts(ds[tag].value):
-                _ADD[how](needles, kind, text)
+                _ADD[how](retained if number in kept else needles, kind, text)
 
 
-def _is_sequence(ds: Dataset, tag: int) -> bool:
-    """Whether an element whose VR the file does not say is a sequence; what cannot be parsed is none."""
-    return dictionary_has_tag(tag) and ds[tag].VR == "SQ"
+@functools.cache
+def _sequences() -> frozenset[int]:
+    return frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -255,6 +317,15 @@ def add_path(needles: Needles, path: str) -> None:
         needles.add_shapes(PATH, part)
         if "^" in part:
             needles.add_name(PATH, re.sub(r"\.[A-Za-z0-9]{1,5}$", "", part))
+
+
+def add_group(needles: Needles, value: str) -> None:
+    """What a row of a table calls its patient. A word without a digit may be a class or a topic, and counts only as a
+    person name with `^`. A record's lineage may name its row (an article's number)."""
+    if any(c.isdigit() for c in value):
+        needles.add_value(GROUP, value)
+    elif "^" in value:
+        needles.add_name(GROUP, value)
 
 
 def has_identifier_shape(part: str) -> bool:

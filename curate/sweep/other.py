@@ -1,4 +1,5 @@
-"""The needles of forms without a DICOM header: strings of NIfTI headers, EXIF and PNG texts, and what was scrubbed."""
+"""The needles of forms without a DICOM header: strings of NIfTI headers, EXIF and PNG texts, tags of video containers,
+and what was scrubbed."""
 
 from __future__ import annotations
 
@@ -27,15 +28,41 @@ _EXIF_FOLDER = 34665
 _PERSONS = frozenset({315, 40093, 42032})
 _WIDE = range(40091, 40096)
 _DAYS = frozenset({306, 36867, 36868})
-_MAY_SHOW = re.compile(r"@|\d{4}|://|www\.|\d\.\d+\.\d")  # no shape of an identifier is without one of these
+_TECHNICAL = frozenset(  # what writers put there themselves
+    ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id", "language")
+)
+_MAKERS = frozenset(("artist", "author", "album_artist", "composer", "performer", "copyright", "patient"))
+_BY_NAME = {name: shape for name, shape in _SHAPES if name in ("[EMAIL]", "[URL]")}
+_NAMES = tuple(shape for name, shape in _SHAPES if "[NAME]" in name)
+_NUMBERS = tuple(shape for name, shape in _SHAPES if re.search("UID|PHONE|NUMBER|ADDRESS", name))
+_TITLES = ("Dr", "Prof", "Mr", "Ms", "Miss", "Herr", "Frau")
+_LABELLED = re.compile(r"(?:[Nn]ame|NAME|[Pp]atient|PATIENT|ician|ICIAN|logist|LOGIST|urgeon|URGEON) ?:| by:? [A-Z]")
+_YEAR = re.compile(r"\d{4}")
+_MANY_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){4,}|\d(?:\.\d+){4}")  # below 5 digits nothing is looked for
+_BEFORE, _BEHIND = 40, 60  # characters around digits in which a shape lies that they are part of
 
 
 def add_scrubbed(needles: Needles, texts: Iterable[str]) -> None:
-    """What `scrub_text` replaces by shape. It may stand in the record's lineage (an article's number), nowhere else."""
-    for text in texts:
-        for _, shape in _SHAPES if _MAY_SHOW.search(text) else ():
-            for match in shape.finditer(text):
-                needles.add_value(SCRUBBED, match[0])
+    """What `scrub_text` replaces by shape, ages and short dates left out. It may stand in the record's lineage (an
+    article's number), nowhere else. Each shape is looked for only where something shows that it may be there."""
+    text = "\n".join(t for t in texts if t)
+    found: list[re.Match[str]] = []
+    if "@" in text:
+        found += _BY_NAME["[EMAIL]"].finditer(text)
+    if "://" in text or "www." in text.lower():
+        found += _BY_NAME["[URL]"].finditer(text)
+    if any(title in text for title in _TITLES) or _LABELLED.search(text):
+        found += (match for shape in _NAMES for match in shape.finditer(text))
+    if _YEAR.search(text):
+        needles.add_day(SCRUBBED, text)
+        end = 0
+        for digits in _MANY_DIGITS.finditer(text):
+            if digits.start() >= end:
+                end = digits.end() + _BEHIND
+                part = text[max(0, digits.start() - _BEFORE) : end]
+                found += (match for shape in _NUMBERS for match in shape.finditer(part))
+    for value in {match[0] for match in found}:
+        needles.add_value(SCRUBBED, value)
 
 
 def add_nifti(needles: Needles, path: Path) -> None:
@@ -80,7 +107,28 @@ def add_picture(needles: Needles, path: Path) -> None:
                 needles.add_form(name, text if tag not in (270, 37510) else "")
                 needles.add_name(name, "^".join(text.split()) if tag in _PERSONS else "")
     for name, text in texts:
-        needles.add_sentence(re.sub(r"[^A-Za-z ]", "", name)[:20] or "text", text)
+        needles.add_sentence(_tag_name(name), text)
+
+
+def add_clip(needles: Needles, path: Path) -> None:
+    """The tags of a video container and of its streams: days, whole sentences, and whoever made it. Raises RecordError
+    as `curate.video.container.opened`."""
+    from curate.video.container import opened
+
+    with opened(path) as (container, _):
+        tags = [pair for holder in (container, *container.streams) for pair in holder.metadata.items()]
+    for key, text in tags:
+        name = key.lower()
+        if name in _TECHNICAL:
+            continue
+        needles.add_sentence(_tag_name(key), text)
+        if name in _MAKERS:
+            needles.add_form(_tag_name(key), text)
+            needles.add_name(_tag_name(key), "^".join(text.split()))
+
+
+def _tag_name(key: str) -> str:
+    return re.sub(r"[^A-Za-z_ ]", "", key)[:20] or "tag"
 
 
 def _exif_text(tag: int, value: object) -> Iterator[str]:

@@ -5,79 +5,154 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from pydicom.dataset import Dataset
 
+from curate.deidentify.profile import ProfileOptions
+from curate.deidentify.tables.ps3_15 import DEFAULT
 from curate.dicom.header import read_header
 from curate.keyring import Keyring
-from curate.sweep.needles import PATH, SCRUBBED, Needles, add_path, has_identifier_shape, needles_of
-from curate.sweep.other import add_nifti, add_picture, add_scrubbed
+from curate.sweep.needles import (
+    CHARSET,
+    TOLD,
+    Needles,
+    add_group,
+    add_path,
+    has_identifier_shape,
+    kept_tags,
+    needles_of,
+    needles_of_raw,
+    wanted_tags,
+)
+from curate.sweep.other import add_clip, add_nifti, add_picture, add_scrubbed
 from curate.sweep.search import Hit, hits_in_member, hits_in_text, places, told
 from manifests.errors import RecordError
 from manifests.record import Record, is_view, record_key
 from sources.base import Item, Place
+from sources.dicom_walk import Odd, Wanted, walked
 
 REASON = "identifier_in_output"
+LINEAGE = "lineage"
 REMEDY = "report it with the kinds named: a rule let an identifier pass; the record was withheld"
 # Not `source`, `licence`, `access`: those are the recipe's words. Not digests, keys and pseudonyms: those are ours.
 _PLAIN = ("modality", "reason", "found", "remedy", "text", "question", "answer")
-_ELSEWHERE = frozenset({PATH, SCRUBBED})  # kinds that a lineage may show
 _MARK = "~"
+_MAGIC_OFFSET = 128
 
 
 @dataclass(slots=True)
 class Sweep:
-    """The needles of one record, and what was logged while it was read. Neither is ever written."""
+    """The needles of one record, and what was logged while it was read. Neither is ever written. `kept` are the tags
+    whose values the recipe retains."""
 
     needles: Needles = field(default_factory=Needles, repr=False)
     logged: list[str] = field(default_factory=list, repr=False)
+    kept: frozenset[int] = frozenset()
 
     def header(self, ds: Dataset) -> None:
         """Take up the identifiers of an original header; call it before anything else looks at the header."""
-        needles_of(ds, into=self.needles)
+        needles_of(ds, self.needles, self.kept)
+
+    def slices(self, paths: Sequence[Path]) -> None:
+        """The same for the other files of a series, as far as they say something new on their top level. Read as
+        `curate.dicom.scan` reads them; a file that is not is left to its first one's header, for it would cost as much
+        as the record itself."""
+        known: dict[int, set[bytes]] = {}
+        for path in paths:
+            try:
+                elements, pixels = walked(path, _wanted())
+            except (Odd, OSError):
+                continue
+            new = {}
+            for tag, (vr, raw) in elements.items():
+                before = known.setdefault(tag, set())
+                if raw not in before:
+                    before.add(raw)
+                    new[tag] = vr, raw
+            if new:
+                needles_of_raw(new, elements, pixels.syntax, self.needles, self.kept)
 
 
-def begin(item: Item, place: Place) -> Sweep:
-    """What is known before the item is read: its paths, its texts, and the header strings of its form."""
-    sweep = Sweep()
+@functools.cache
+def _wanted() -> Wanted:
+    tags = frozenset((*wanted_tags(), CHARSET))
+    return Wanted(tags, optional=tags)
+
+
+def begin(item: Item, place: Place, options: ProfileOptions = DEFAULT, groups: Sequence[str] = ()) -> Sweep:
+    """What is known before the item is read: its paths, its texts, what its row calls its patient, and the header
+    strings of its form."""
+    sweep = Sweep(kept=kept_tags(options))
     for file in item.files:
         if not file.fragment or is_view(file):  # a container's name says nothing of one of its thousands of rows
             add_path(sweep.needles, file.path)
+    for group in groups:
+        add_group(sweep.needles, group)
     add_scrubbed(sweep.needles, (item.text, item.question, item.answer))
-    if item.form == "volume":
-        for file in item.files:
-            with contextlib.suppress(RecordError):  # the reader meets the same error and says so
+    with contextlib.suppress(RecordError):  # the reader meets the same error and says so
+        if item.form == "volume":
+            for file in item.files:
                 add_nifti(sweep.needles, place.file(file.path))
-    elif item.form == "picture":
-        add_picture(sweep.needles, place.file(item.files[0].path))
+        elif item.form == "picture":
+            add_picture(sweep.needles, place.file(item.files[0].path))
+        elif item.form == "clip":
+            add_clip(sweep.needles, place.file(item.files[0].path))
+        elif item.form == "none" and item.status == "dropped" and _is_dicom(place.file(item.files[0].path)):
+            sweep.header(read_header(place.file(item.files[0].path)))  # for its lineage: a report's name may be told
     return sweep
 
 
-def derive(item: Item, place: Place) -> Needles:
-    """All needles of an item from its sources alone: for stages that run long after it was read. Of a DICOM series
-    every header is read. Raises RecordError where a file cannot be read any more."""
-    sweep = begin(item, place)
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAGIC_OFFSET + 4)[_MAGIC_OFFSET:] == b"DICM"
+    except OSError:
+        return False
+
+
+def derive(item: Item, place: Place, options: ProfileOptions = DEFAULT, groups: Sequence[str] = ()) -> Needles:
+    """All needles of an item from its sources alone: for stages that run long after it was read. Raises RecordError
+    where a file cannot be read any more."""
+    sweep = begin(item, place, options, groups)
     if item.form.startswith("dicom"):
-        for path in dict.fromkeys([*(f.path for f in item.files), *item.contours]):
-            sweep.header(read_header(place.file(path)))
+        paths = [place.file(path) for path in dict.fromkeys([*(f.path for f in item.files), *item.contours])]
+        marked = [place.file(path) for path in item.contours]
+        sweep.header(read_header(paths[0]))
+        sweep.slices([path for path in paths if path not in marked])
+        for path in marked:
+            with contextlib.suppress(RecordError):  # prepare could not read it either, and took nothing of it
+                sweep.header(read_header(path))
     return sweep.needles
 
 
 @contextlib.contextmanager
-def listening(sweep: Sweep) -> Iterator[None]:
+def listening(lines: list[str]) -> Iterator[None]:
     """Collect what is logged or warned in this process in the meantime, so that it can be searched."""
-    handler = _Listener(sweep.logged)
+
+    def warned(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        lines.append(str(message))
+
+    handler = _Listener(lines)
     root = logging.getLogger()
     root.addHandler(handler)
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings():
+            warnings.showwarning = warned
             yield
-        sweep.logged += [str(w.message) for w in caught]
     finally:
         root.removeHandler(handler)
 
@@ -95,22 +170,17 @@ class _Listener(logging.Handler):
 # --- searching -------------------------------------------------------------------------------------------------------
 
 
-def hits_of(
-    record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: Sweep, scratch: Path | None = None
-) -> tuple[Hit, ...]:
-    """Every place where the record, its members, what it logged, or what it left in `scratch` holds a needle."""
-    needles = sweep.needles
-    if not len(needles):
+def hits_of(record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: Sweep) -> tuple[Hit, ...]:
+    """Every place where the record, its members, or what was logged meanwhile holds a needle."""
+    if not len(sweep.needles):
         return ()
-    return tuple(sorted(set(_all_hits(record, members, sweep, scratch))))
+    return tuple(sorted(set(_all_hits(record, members, sweep))))
 
 
-def _all_hits(
-    record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: Sweep, scratch: Path | None
-) -> Iterator[Hit]:
+def _all_hits(record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: Sweep) -> Iterator[Hit]:
     needles = sweep.needles
-    lineage = "\n".join(_lineage(record)) if needles.has_other(_ELSEWHERE) else ""
-    yield from (hit for hit in hits_in_text(lineage, needles, "lineage") if hit.kind not in _ELSEWHERE)
+    lineage = "\n".join(_lineage(record)) if needles.has_other(TOLD) else ""
+    yield from (hit for hit in hits_in_text(lineage, needles, LINEAGE) if hit.kind not in TOLD)
     said = tuple(_said(record))
     if any(hits_in_text("\n".join(text for _, text in said), needles, "record")):
         yield from (hit for field, text in said for hit in hits_in_text(text, needles, field))
@@ -118,10 +188,6 @@ def _all_hits(
         yield from hits_in_member(name, stored, needles)
     if sweep.logged:
         yield from hits_in_text("\n".join(sweep.logged), needles, "log")
-    taken = {stored for _, stored in members if isinstance(stored, Path)}
-    left = sorted(p for p in scratch.rglob("*") if p.is_file() and p not in taken) if scratch else []
-    for path in left:
-        yield from hits_in_member("scratch", path, needles)
 
 
 def _lineage(record: Record) -> Iterator[str]:
@@ -143,14 +209,18 @@ def _said(record: Record) -> Iterator[tuple[str, str]]:
     yield from (("media", t) for m in record.media for t in (m.member, m.dtype, m.target, m.units, m.voi, m.label))
 
 
-def withheld(record: Record, hits: Sequence[Hit]) -> Record:
-    """The record without anything that was read: failed, with the kinds and places of the hits."""
+def withheld(record: Record, hits: Sequence[Hit], keyring: Keyring) -> Record:
+    """The record without anything that was read: failed, with the kinds and places of the hits. Where its lineage holds
+    one, nothing of that is told either."""
+    if any(hit.where == LINEAGE for hit in hits):
+        record = _relabelled(record, lambda text: "/".join(sealed_part(part, keyring) for part in text.split("/")))
+    error = RecordError(REASON, told(hits), REMEDY)
     return dataclasses.replace(
         record,
         status="failed",
-        reason=REASON,
-        found=told(hits),
-        remedy=REMEDY,
+        reason=error.reason,
+        found=error.found,
+        remedy=error.remedy,
         kind="",
         modality="",
         phash="",
@@ -170,17 +240,22 @@ def sealed(record: Record, needles: Needles, keyring: Keyring) -> Record:
     """The record with a lineage that names no one: a part of a path that holds one of its identifiers, a UID or a
     person name is replaced by `~` and its pseudonym; key and, for a record that stands alone, group follow. The file's
     sha256 still finds it."""
-
     lineage = "\n".join(_lineage(record))
     if not has_identifier_shape(lineage) and not _tells(lineage, needles):
         return record
+    return _relabelled(record, lambda text: sealed_path(text, needles, keyring))
 
-    def shut(text: str) -> str:
-        return sealed_path(text, needles, keyring)
 
+def _relabelled(record: Record, shut: Callable[[str], str]) -> Record:
+    """The record with other words in its lineage; key and, where it stands alone, group follow."""
     upstream_id = shut(record.upstream_id)
     uri = f"{record.source}/{shut(_inside_source(record.uri))}"
-    files = tuple(dataclasses.replace(f, path=shut(f.path), fragment=shut(f.fragment)) for f in record.files)
+    files = tuple(
+        dataclasses.replace(
+            f, path=shut(f.path), fragment=f.fragment if is_view(f) or not f.fragment else shut(f.fragment)
+        )
+        for f in record.files
+    )
     key = record_key(record.source, upstream_id, record.sha256)
     group = key if record.group == record.key else record.group
     return dataclasses.replace(record, upstream_id=upstream_id, uri=uri, files=files, key=key, group=group)
@@ -189,14 +264,6 @@ def sealed(record: Record, needles: Needles, keyring: Keyring) -> Record:
 def is_sealed(given: Record, blank: Record, keyring: Keyring) -> bool:
     """Whether `given` says who it is as `blank` does, or as `sealed` makes of that: for who has no needles and did not
     make it. Every part of a path is its own or its own pseudonym, and key and group follow."""
-
-    def same(now: str, before: str) -> bool:
-        def shut(part: str) -> str:
-            return f"{_MARK}{keyring.pseudonym('path', part)}"
-
-        pairs = zip(now.split("/"), before.split("/"), strict=False)
-        parts = now.count("/") == before.count("/") and all(a in (b, shut(b)) for a, b in pairs)
-        return parts or now == shut(before)
 
     if len(given.files) != len(blank.files):
         return False
@@ -211,8 +278,21 @@ def is_sealed(given: Record, blank: Record, keyring: Keyring) -> bool:
     return (
         (given.key, given.group) == (key, group)
         and all(getattr(given, name) == getattr(blank, name) for name in plain)
-        and all(same(now, before) for now, before in texts)
+        and all(same_path(now, before, keyring) for now, before in texts)
     )
+
+
+def same_path(now: str, before: str, keyring: Keyring) -> bool:
+    """Whether a path is another, or what `sealed` may make of that."""
+    if now == before or now == sealed_part(before, keyring):
+        return True
+    pairs = zip(now.split("/"), before.split("/"), strict=False)
+    return now.count("/") == before.count("/") and all(a in (b, sealed_part(b, keyring)) for a, b in pairs)
+
+
+def sealed_part(part: str, keyring: Keyring) -> str:
+    """What stands for a part of a path, or for a whole one, that tells somebody's identity."""
+    return f"{_MARK}{keyring.pseudonym('path', part)}"
 
 
 def sealed_path(path: str, needles: Needles, keyring: Keyring) -> str:
@@ -220,13 +300,13 @@ def sealed_path(path: str, needles: Needles, keyring: Keyring) -> str:
     if not path:
         return path
     parts = [
-        f"{_MARK}{keyring.pseudonym('path', part)}" if has_identifier_shape(part) or _tells(part, needles) else part
+        sealed_part(part, keyring) if has_identifier_shape(part) or _tells(part, needles) else part
         for part in path.split("/")
     ]
     joined = "/".join(parts)
-    return f"{_MARK}{keyring.pseudonym('path', path)}" if _tells(joined, needles) else joined
+    return sealed_part(path, keyring) if _tells(joined, needles) else joined
 
 
 def _tells(text: str, needles: Needles) -> bool:
     """Whether a path shows a needle as it is; one that is encoded in a path is left to `hits_of`."""
-    return needles.has_other(_ELSEWHERE) and any(kind not in _ELSEWHERE for kind, _ in places(text, needles))
+    return needles.has_other(TOLD) and any(kind not in TOLD for kind, _ in places(text, needles))

@@ -34,6 +34,7 @@ from manifests.errors import RecordError
 
 MAX_INFLATED = 1 << 31
 NPY_HEAD = 1 << 12
+DEFLATED_HEAD = 1 << 14
 MIN_DENSE = 8  # characters
 MAX_UNKNOWN = 1 << 16
 MIN_DENSE_WIDE = 6  # bytes of ideographs
@@ -169,7 +170,7 @@ def _member(name: str, data: bytes | mmap.mmap, needles: Needles, deep: bool) ->
     if name.endswith("json"):
         yield from hits_in_json(data[:], needles, name)
     elif data[:2] == b"\x1f\x8b":
-        yield from _gzip(name, data[:], needles, deep)
+        yield from _gzip(name, data, needles, deep)
     else:
         cut = next((c for c, knows in _CONTAINERS if knows(data)), _unknown)
         for start, end, dense in cut(data):
@@ -177,25 +178,39 @@ def _member(name: str, data: bytes | mmap.mmap, needles: Needles, deep: bool) ->
             yield from look(data[start:end], needles, name, start)
 
 
+def outside_pixels(data: bytes) -> bytes:
+    """What of an encoded member is neither pixels nor media data: headers, chunks, segments, boxes. For members that
+    are encoded from arrays alone, so that only an encoder's own doing can put text into them."""
+    if data[:2] == b"\x1f\x8b":
+        head = _inflated_head(data)
+        return data[:10] + (head[: _npy_header_end(head)] if head[:6] == b"\x93NUMPY" else head)
+    cut = next((c for c, knows in _CONTAINERS if knows(data)), _unknown)
+    return b"\n".join(data[start:end] for start, end, dense in cut(data) if not dense)
+
+
 def _unknown(data: bytes | mmap.mmap) -> Iterator[tuple[int, int, bool]]:
     """Text, or small: searched for everything. Something large and binary: for what is long."""
     yield 0, len(data), len(data) > MAX_UNKNOWN and b"\0" in data[:4096]
 
 
-def _gzip(name: str, data: bytes, needles: Needles, deep: bool) -> Iterator[Hit]:
+def _gzip(name: str, data: bytes | mmap.mmap, needles: Needles, deep: bool) -> Iterator[Hit]:
     """A gzip member: its header with the file name in it, what it holds where that is text, an array's header."""
     yield from hits_in_bytes(data[:512] if data[3] & 0b11100 else data[:10], needles, f"{name} gzip header")
-    head = zlib.decompressobj(31).decompress(data, NPY_HEAD)
+    head = _inflated_head(data)
     if head[:6] != b"\x93NUMPY":
-        yield from hits_in_bytes(inflate(data, MAX_INFLATED), needles, name)
+        yield from hits_in_bytes(inflate(data[:], MAX_INFLATED), needles, name)
         return
     end = _npy_header_end(head)
     yield from hits_in_bytes(head[8:end], needles, f"{name} array header")
     if deep or struct.unpack("<I", data[-4:])[0] != (end + _npy_bytes(head[:end])) % (1 << 32):
         try:
-            yield from hits_in_dense(inflate(data, MAX_INFLATED)[end:], needles, name, end)
+            yield from hits_in_dense(inflate(data[:], MAX_INFLATED)[end:], needles, name, end)
         except RecordError:
             yield Hit("unreadable member", "gzip", name, 0)
+
+
+def _inflated_head(data: bytes | mmap.mmap) -> bytes:
+    return zlib.decompressobj(31).decompress(data[:DEFLATED_HEAD], NPY_HEAD)
 
 
 def _npy_header_end(head: bytes) -> int:

@@ -1,114 +1,142 @@
-"""The sweep of what comes after prepare: rendered members, samples, and what a teacher was asked and answered. One unit
-of work per synthesised unit; packing and publishing only copy what is searched here.
+"""The sweep of what is written after prepare: samples, what a teacher was asked and answered, and of rendered members
+what is neither pixels nor media data. `curate.synthesize` calls it before its unit is committed.
 
-Needles are derived anew from the sources' headers, in the worker that searches, and go with it. The alternative, keyed
-hashes of tokens beside the prepared records, was left: days and names are few enough to try all of them, so such hashes
-would protect nothing where the key is public, and one more thing than the pseudonyms where it leaks.
+Needles are derived anew from the sources, in a parser's process (`curate.sandbox`), which also reads what was made and
+searches it: they never reach the worker. The alternative, keyed hashes of tokens beside the prepared records, was left:
+days and names are few enough to try all of them, so such hashes would protect nothing where the key is public, and one
+more thing than the pseudonyms where it leaks.
+
+Not searched again: members that stay as prepare wrote them, and the pixels and media data of rendered ones, which are
+encoded from canonical arrays and nothing else. Packing and publishing copy bytes, and rows that were searched.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from curate.code import code_version
-from curate.prepare import PrepareSpec, expand, read_rows
-from curate.select import Lost
-from curate.store import unit_folder
+from curate.handover import item_of, item_values
+from curate.keyring import Keyring
+from curate.prepare import PrepareSpec, blank_record, opened, setup_of, told_rows
+from curate.sandbox import Answer, Answered, Death, Said, Serve, Thing, run
 from curate.sweep.needles import Needles
-from curate.sweep.record import REASON, REMEDY, derive
-from curate.sweep.search import Hit, hits_in_json, hits_in_member, hits_in_text, leaves, told
-from curate.units import Summary, Unit, unit_key
+from curate.sweep.record import derive, sealed
+from curate.sweep.search import Hit, hits_in_bytes, hits_in_json, hits_in_text, leaves, outside_pixels, told
 from manifests.errors import RecordError
-from manifests.record import canonical_json
-from synth.requests import Ledger
+from sources.base import Item
 
+SERVE = "curate.sweep.stage:open_search"
+PARSERS = ("curate.readers",)
 RECIPE_WORDS = ("source", "licence", "access")
+Found = dict[str, str]  # a record's key -> kinds and places of its hits, in words
+Place = tuple[str, int, int]  # file, offset, size
 
 
-@dataclass(frozen=True, slots=True)
-class SweepSpec:
-    prepared: PrepareSpec
-    prepared_key: str
-    spoken: str
+@dataclass(slots=True)
+class Made:
+    """What was made of one record: where its samples lie, the files of its requests, its rendered members by name."""
+
+    samples: list[Place] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    members: dict[str, Place] = field(default_factory=dict)
 
 
-def units_of(prepared: Sequence[Unit], presented: Sequence[Unit], spoken: Sequence[Unit]) -> list[Unit]:
-    """One unit per synthesised unit, with the items that it comes from."""
-    of_presented = {unit.key: unit.spec.prepared for unit in presented}
-    by_key = {unit.key: unit for unit in prepared}
-    code = code_version("curate.sweep.stage")
-    units = []
-    for unit in spoken:
-        origin = by_key[of_presented[unit.spec.presented]]
-        key = unit_key("sweep", code, [origin.key, unit.key])
-        units.append(Unit("sweep", key, SweepSpec(origin.spec, origin.key, unit.key), unit.label, unit.records))
-    return units
+def search(origin: PrepareSpec, items: Mapping[str, int], made: Mapping[str, Made]) -> Found:
+    """The records that hold a needle, or whose needles cannot be had any more. `items` says which of the unit's items
+    each record comes from."""
+    by_item: dict[int, dict[str, Made]] = {}
+    for key, one in made.items():
+        by_item.setdefault(items[key], {})[key] = one
+    asked = sorted(by_item)
+    things = [
+        {"item": item_values(origin.items[number]), "made": {k: _values(m) for k, m in by_item[number].items()}}
+        for number in asked
+    ]
+    found: Found = {}
+    if origin.limits is None:
+        serve = open_search(setup_of(origin))
+        for thing in things:
+            found |= {k: v for said in serve(thing, 0) if isinstance(said, Answered) for k, v in said.value.items()}
+        return found
+    answer: Answer[Found] | Death
+    for answer in run(SERVE, setup_of(origin), [Thing(t) for t in things], origin.limits, _found):
+        keys = by_item[asked[answer.thing]]
+        if isinstance(answer, Death):
+            found |= dict.fromkeys(keys, f"nothing searched: its parser died of {answer.found}")
+        else:
+            found |= {key: said for key, said in answer.value.items() if key in keys}
+    return found
 
 
-def work(spec: SweepSpec, folder: Path, work_folder: Path) -> Summary:
-    """Write `hits.json`: the key of every record with a hit, and the kinds and places of its hits in words."""
-    ring = spec.prepared.key.keyring()
-    offers = _offers(work_folder, spec.spoken)
-    rows = read_rows(unit_folder(work_folder, "prepare", spec.prepared_key), ("key",))
-    found: dict[str, str] = {}
-    for item, row in zip(expand(spec.prepared, ring.pseudonym), rows, strict=True):
-        if row["key"] not in offers:
-            continue
-        try:
-            needles = derive(item, spec.prepared.place)
-        except RecordError as error:
-            found[row["key"]] = f"nothing searched: its source cannot be read any more ({error.reason})"
-            continue
-        hits = tuple(hits_in_offers(offers[row["key"]], needles, spec.spoken, work_folder))
-        if hits:
-            found[row["key"]] = told(hits)
-    (folder / "hits.json").write_text(canonical_json(found))
-    return {"records": len(offers), "hits": len(found), "failed": len(found)}
+def _values(made: Made) -> list[Any]:
+    return [made.samples, made.requests, [[name, *place] for name, place in sorted(made.members.items())]]
 
 
-def lost_of(work_folder: Path, units: Sequence[Unit]) -> list[Lost]:
-    """The records that must be taken out, as `curate.select` wants them."""
-    lost = []
-    for unit in units:
-        hits = json.loads((unit_folder(work_folder, "sweep", unit.key) / "hits.json").read_bytes())
-        lost += [Lost(key, "failed", REASON, found, REMEDY) for key, found in sorted(hits.items())]
-    return lost
+def _found(value: Any) -> Found:
+    """An answer as it must be. Raises ValueError for any other."""
+    if not isinstance(value, dict) or not all(isinstance(said, str) for said in value.values()):
+        raise ValueError("no hits")
+    return value
 
 
-def _offers(work_folder: Path, spoken: str) -> Mapping[str, list[dict[str, Any]]]:
-    columns = ["key", "json_offset", "json_size", "members"]
-    table = pq.read_table(unit_folder(work_folder, "synthesize", spoken) / "offers.parquet", columns=columns)
-    by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in table.to_pylist():
-        by_key[row["key"]].append(row)
-    return by_key
+# --- in the parser's process -----------------------------------------------------------------------------------------
 
 
-def hits_in_offers(offers: Sequence[dict[str, Any]], needles: Needles, spoken: str, work_folder: Path) -> Iterator[Hit]:
-    """All drafts of one record, accepted or not: their JSON, the requests behind them, their rendered members."""
-    if not len(needles):
-        return
-    members: set[tuple[str, str, str, str, int, int]] = set()
-    samples = unit_folder(work_folder, "synthesize", spoken) / "samples.jsonl"
-    for offer in offers:
-        sample = json.loads(_bytes_of(samples, offer["json_offset"], offer["json_size"]))
-        yield from hits_in_sample(sample, needles)
-        request = sample["teacher"]["request_key"]
-        if request:
-            asked = Ledger(work_folder / "requests").path(request)
-            yield from hits_in_json(asked.read_bytes() if asked.exists() else b"{}", needles, "request")
-        members |= {tuple(m) for m in json.loads(offer["members"])}
-    for name, stage, unit, file, offset, size in sorted(members):
-        if stage == "present":  # prepared members were searched when they were made
-            data = _bytes_of(unit_folder(work_folder, stage, unit) / file, offset, size)
-            yield from hits_in_member(name, data, needles)
+def open_search(setup: dict[str, Any]) -> Serve:
+    """One answer per item: the hits of each of its records that has some."""
+    unit = opened(setup)
+    ring = unit.key.keyring()
+
+    def serve(thing: Any, _skip: int) -> Iterator[Said]:
+        item, made = item_of(thing["item"]), thing["made"]
+        if item.form != "rows":
+            ((key, one),) = made.items()
+            found = {key: _hits(item, (), unit, one)}
+        else:
+            found = {key: _hits(row, groups, unit, made[key]) for key, row, groups in _rows(item, unit, ring, made)}
+        yield Answered({key: said for key, said in found.items() if said})
+
+    return serve
+
+
+def _rows(
+    item: Item, unit: PrepareSpec, ring: Keyring, made: Mapping[str, Any]
+) -> Iterator[tuple[str, Item, tuple[str, ...]]]:
+    """The container's rows of which something was made, under the keys that prepare gave them."""
+    whole = PrepareSpec(unit.source, unit.place, (item,), unit.deidentify, unit.key)
+    left = set(made)
+    for row, groups in told_rows(whole, ring):
+        blank = blank_record(row, unit.source)
+        if blank.key not in left:
+            with contextlib.suppress(RecordError):
+                blank = sealed(blank, derive(row, unit.place, unit.deidentify.options, groups), ring)
+        if blank.key in left:
+            left.remove(blank.key)
+            yield blank.key, row, groups
+
+
+def _hits(item: Item, groups: Sequence[str], unit: PrepareSpec, made: Sequence[Any]) -> str:
+    """The hits in words; "" where there are none."""
+    try:
+        needles = derive(item, unit.place, unit.deidentify.options, groups)
+    except RecordError as error:
+        return f"nothing searched: its source cannot be read any more ({error.reason})"
+    return told(_all_hits(needles, *made)) if len(needles) else ""
+
+
+def _all_hits(
+    needles: Needles, samples: Sequence[Place], requests: Sequence[str], members: Sequence[tuple[str, str, int, int]]
+) -> Iterator[Hit]:
+    for place in samples:
+        yield from hits_in_sample(json.loads(_bytes_of(*place)), needles)
+    for request in requests:
+        yield from hits_in_json(Path(request).read_bytes(), needles, "request")
+    for name, path, offset, size in members:
+        yield from hits_in_bytes(outside_pixels(_bytes_of(path, offset, size)), needles, name)
 
 
 def hits_in_sample(sample: Mapping[str, Any], needles: Needles) -> Iterator[Hit]:
@@ -117,7 +145,7 @@ def hits_in_sample(sample: Mapping[str, Any], needles: Needles) -> Iterator[Hit]
     return hits_in_text("\n".join(leaves(said)), needles, "sample")
 
 
-def _bytes_of(path: Path, offset: int, size: int) -> bytes:
-    with path.open("rb") as stream:
+def _bytes_of(path: str, offset: int, size: int) -> bytes:
+    with Path(path).open("rb") as stream:
         stream.seek(offset)
         return stream.read(size)

@@ -40,6 +40,7 @@ Orientation = tuple[int, int, int, int]
 MAX_FILE_BYTES = 1 << 36
 MAX_PIXELS = 1 << 26  # of one frame: 8192 x 8192
 MAX_FRAMES = 500_000  # four and a half hours at 30 frames/s
+MOST_SWOLLEN, MAX_SWELLING = 1 << 32, 50_000  # pixels of all frames; beyond so many, for each byte of the file
 UPRIGHT: Orientation = (1, 0, 0, 1)
 READ_REMEDY = "check that the file plays from start to end, or convert it to MP4 (H.264)"
 FORMAT_REMEDY = "give MP4, MOV, MKV, WebM, AVI, MPEG, MPEG-TS or GIF files"
@@ -180,7 +181,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         "max_pixels": str(MAX_PIXELS),
     }  # opening decodes a frame of some codecs
     with (
-        typed("corrupt_video", READ_REMEDY),
+        typed("corrupt_video", READ_REMEDY, "a file on which FFmpeg stopped"),
         av.open(f"file:{path}", mode="r", format=demuxer, options=options, metadata_errors="replace") as container,
     ):
         pictures = av.stream.Disposition.attached_pic
@@ -244,7 +245,8 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Packets:
 def _whole(path: Path, container: InputContainer, stream: VideoStream, packets: Packets) -> Packets:
     """The packets, with those counted as lost that an MP4's index places beyond the file's end: it was cut off.
 
-    Raises RecordError `corrupt_video` where nothing, or less than 90 % of the frames, stays.
+    Raises RecordError `corrupt_video` where nothing, or less than 90 % of the frames, stays; `too_large` where decoding
+    would take far more than the file is worth.
     """
     if packets.count + packets.lost == 0:
         raise RecordError("corrupt_video", "a video stream without frames", READ_REMEDY)
@@ -255,6 +257,11 @@ def _whole(path: Path, container: InputContainer, stream: VideoStream, packets: 
         lost = max(packets.lost, len(stream.index_entries) - packets.count)
         packets = dataclasses.replace(packets, lost=lost)
     check_tail(packets.count, packets.lost)
+    context: Any = stream.codec_context
+    pixels = context.width * context.height * packets.count
+    if pixels > max(MOST_SWOLLEN, MAX_SWELLING * size):
+        found = f"{packets.count} frames of {context.width} x {context.height} pixels in {size} bytes"
+        raise RecordError("too_large", found, "shrink the clip: there is next to nothing in so many pixels")
     return packets
 
 

@@ -12,6 +12,7 @@ left and right). MetaImage's CenterOfRotation and AnatomicalOrientation are pass
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from curate.guard import Codec, Stream, check_file, open_stream, typed
 from manifests.errors import RecordError
 
 MAX_HEADER = 1 << 16
+MAX_NAME_BYTES = 255  # of a file system's; a longer one cannot be asked after
 ITK_SPACE = np.array([[-1.0], [-1.0], [1.0], [1.0]])  # LPS+ to RAS+, row by row
 
 _NRRD_TYPES = {
@@ -85,7 +87,9 @@ def read_nrrd(path: Path, max_bytes: int) -> Grid:
     detached = fields.get("data file", fields.get("datafile"))
     file, start = (path, start) if detached is None else (_beside(path, detached), 0)
     if encoding not in _NRRD_CODECS and encoding not in _NRRD_TEXT:
-        raise RecordError("unsupported_volume", f"encoding {encoding[:20]}", "write it raw or with gzip")
+        raise RecordError(
+            "unsupported_volume", "an encoding other than raw, gzip, bzip2 and ascii", "write it raw or with gzip"
+        )
     shape = _checked_shape(sizes, dtype, max_bytes)
     with open_stream(file, max_bytes, _NRRD_CODECS.get(encoding, "plain"), start) as stream:
         voxels = _parsed(stream, shape, dtype) if encoding in _NRRD_TEXT else _filled(stream, shape, dtype)
@@ -131,7 +135,7 @@ def _nrrd_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str
     if "space origin" in fields:
         matrix[:3, 3] = [float(n) for n in fields["space origin"].strip("() ").split(",")]
     if space and space not in _NRRD_SPACES:
-        raise RecordError("unsupported_volume", f"space {space[:40]}", "write it in LPS or RAS")
+        raise RecordError("unsupported_volume", "a space other than LPS, RAS and LAS", "write it in LPS or RAS")
     if set(fields.get("space units", "mm").replace('"', "").lower().split()) - {"mm", "millimeter", "millimetre"}:
         raise RecordError("unsupported_volume", "space units other than mm", "write it in mm")
     return _NRRD_SPACES.get(space, ITK_SPACE) * matrix + 0.0, () if space else ("no_space",)
@@ -204,9 +208,14 @@ def _floats(text: str) -> list[float]:
     return [float(n) for n in text.split()]
 
 
+def _told(name: str) -> str:
+    """A type by its name where that is one of the format's, for a header may say anything."""
+    return f"voxels of type {name if re.fullmatch(r'MET_[A-Z_]{3,20}|block', name) else 'unknown'}"
+
+
 def _dtype(code: str, name: str, big_endian: bool) -> np.dtype[np.generic]:
     if not code:
-        raise RecordError("unsupported_volume", f"voxels of type {name[:20]}", "write integers or floats")
+        raise RecordError("unsupported_volume", _told(name), "write integers or floats")
     return np.dtype((">" if big_endian else "<") + code)
 
 
@@ -214,6 +223,7 @@ def _beside(path: Path, name: str) -> Path:
     """The data file that a header names: a plain name in the header's own folder, not a link out of it."""
     target = path.parent / name
     plain = name not in ("", ".", "..") and Path(name).name == name and not set(name) & set("\\%*\0")
+    plain = plain and len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES
     if not plain or name.upper().startswith("LIST") or target.is_symlink():
         raise RecordError("unsafe_reference", "a data file that is not beside its header", "put it beside the header")
     check_file(target)

@@ -208,7 +208,9 @@ def _byte_order(content: bytes, layout: _Layout) -> str:
 
 def _shape(dim: list[int]) -> tuple[int, int, int, int]:
     used = dim[1 : dim[0] + 1]
-    if len(used) < 3 or min(used) < 1 or math.prod(used[4:]) != 1:
+    if min(used) < 1:
+        raise RecordError("bad_volume", f"sides of {tuple(used)} voxels", "repair dim: every side has a voxel at least")
+    if len(used) < 3 or math.prod(used[4:]) != 1:
         raise RecordError("unsupported_volume", f"shape {tuple(used)}", "write one 3D or 4D scalar image per file")
     x, y, z, t = [*used, 1][:4]
     return x, y, z, t

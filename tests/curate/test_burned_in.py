@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.burned_in import DETECT, cleaned, judged
+from benchmarks.burned_in import DETECT, _letters_left, cleaned, decoded, judged
 from curate import dicom
 from curate.arrays import Frames, Image
 from curate.deidentify import (
@@ -194,22 +194,51 @@ def test_a_page_of_text_is_refused() -> None:
 
 @needs_ocr
 @pytest.mark.slow
-def test_no_planted_name_is_left_and_no_other_pixel_changed_in_any_stored_form() -> None:
-    """One case of each form and more; `python -m benchmarks.burned_in` runs 200 of them and as many clean images."""
-    read = burned.reader()
-    outcomes = [judged(case, read) for case in burned.cases(14, use_shared=burned.SHARED.is_dir())]
+def test_no_planted_letter_is_left_and_no_other_pixel_changed_in_any_stored_form() -> None:
+    """One still case of each form; `python -m benchmarks.burned_in` runs 200, with cines, and as many clean ones."""
+    stills = (n for n, form in enumerate(burned.FORMS) if form not in burned.CINES)
+    readers = burned.readers().values()
+    outcomes = [judged(burned.case(n, use_shared=burned.SHARED.is_dir()), readers) for n in stills]
     accepted = [o for o in outcomes if o.accepted]
-    assert {o.form for o in accepted} == set(burned.FORMS)
-    assert not [o.name for o in accepted if o.read]
+    assert len(accepted) >= len(outcomes) - 2
+    assert not [o.case for o in accepted if o.read or o.left or not o.others_same]
+    assert sum(o.letters for o in accepted) > 100
+    assert sum(o.legible for o in outcomes) > len(outcomes) / 2
     assert min(o.covered for o in accepted) > 0.9
-    assert np.mean([o.covered for o in accepted]) > 0.99
+
+
+@needs_ocr
+@pytest.mark.slow
+def test_what_is_not_masked_is_seen_to_be_left() -> None:
+    """The negative control: of a case that was not cleaned every letter stands, and it can be read."""
+    case = burned.case(burned.FORMS.index("rle"), use_shared=False)
+    shown = decoded(case).shown
+    letters, left = _letters_left(case, shown)
+    assert left > 0.8 * letters > 4
+
+
+@needs_ocr
+@pytest.mark.slow
+def test_text_that_walks_through_a_cine_is_covered_in_every_frame() -> None:
+    still = ground(120, 200)
+    ink = burned._stencil(("HOFFMANN",), "", 14, 0)
+    frames, inks = [], []
+    for t in range(10):
+        at = (8 + 6 * t, 8 + 8 * t)
+        frames.append(burned._burn(still, ink, at, burned.COLOURS["white"])[0])
+        inks.append(burned.laid(still.shape, ink, at) >= 96)
+    cine = Frames(np.stack(frames), tuple(n / 10 for n in range(10)))
+    after, _ = clean_frames(cine, None, DETECT)
+    for t in range(10):
+        assert not after.frames[t][inks[t]].any()
+    assert (after.frames != cine.frames).any(axis=0).mean() < 0.5
 
 
 @needs_ocr
 @pytest.mark.slow
 def test_few_clean_images_are_refused() -> None:
     refused = 0
-    for number in range(12):
+    for number in range(1, 13):
         ds = burned.clean(number, use_shared=False)[1]
         decoded = dicom.read_image(ds)
         try:
@@ -224,7 +253,7 @@ def test_few_clean_images_are_refused() -> None:
 def test_outside_the_boxes_canonical_values_are_the_decoded_ones() -> None:
     case = burned.case(burned.FORMS.index("sixteen"), use_shared=False)
     assert case.form == "sixteen"
-    before, after, _ = cleaned(case)
+    before, after = decoded(case).pixels, cleaned(case)[0].pixels
     changed = before != after
     assert changed[case.truth].mean() > 0.95
     assert len(np.unique(after[changed])) == 1

@@ -173,5 +173,5 @@ def test_a_later_frame_of_another_size_is_refused() -> None:
     at = frames[3].index(b"\xff\xc0")
     frames[3] = frames[3][: at + 5] + b"\xff\xff\xff\xff" + frames[3][at + 9 :]
     instance.PixelData = pydicom.encaps.encapsulate(frames)
-    with pytest.raises(RecordError, match="codestream_mismatch: found frames of different sizes"):
+    with pytest.raises(RecordError, match="codestream_mismatch: found"):
         dicom.read_cine(instance)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,6 +17,8 @@ import pytest
 from curate import doctor
 from curate.doctor import Finding, Package, examine, text
 from curate.keyring import KEY_VARIABLE
+from curate.sandbox import trial
+from curate.sandbox.trial import Trial
 from synth.teacher_config import EmbeddedConfig, OpenAIConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,6 +162,31 @@ def test_the_text_marks_and_counts() -> None:
         "            -> mend it",
         "not ready: 1 to mend; 1 optional thing absent",
     ]
+
+
+def test_the_sandbox_is_tried_and_what_does_not_hold_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, memory = doctor.sandbox()
+    assert network.ok
+    if sys.platform == "linux":
+        assert network.found.endswith("a native connection was refused")
+        assert memory.found.startswith("limited")
+    states = {
+        Trial("seccomp", True, True, False): (False, True, True, False),
+        Trial("python", True, True, True): (True, True, True, True),
+        Trial("seccomp", False, False, False): (False, True, True, False),
+        Trial("namespace", True, False, False): (True, False, True, False),
+    }
+    for state, (ok, mend, limit_ok, limit_mend) in states.items():
+        monkeypatch.setattr(trial, "try_out", functools.partial(lambda found: found, state))
+        network, memory = doctor.sandbox()
+        told = (network.ok, bool(network.remedy), memory.ok, bool(memory.remedy))
+        assert told == (ok, mend, limit_ok, limit_mend)
+
+
+def test_what_the_sandbox_is_tried_with_connects_where_nothing_holds_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert trial._connect(server.getsockname()[1]) == 0
+        server.accept()[0].close()
 
 
 @pytest.mark.slow

@@ -354,7 +354,8 @@ def test_an_answer_under_another_name_is_not_believed(tmp_path: Path) -> None:
     item = Item("id", "picture", (FileRef("a", "0" * 64, 3),), group="g")
     spec = PrepareSpec(source, Place(tmp_path, tmp_path), (item,), DeidentifyConfig(), hint())
     record = dataclasses.replace(prepare.blank_record(item, source), reason="said")
-    assert prepare._checked(spec, item, Answer(0, handover.Given(record, to_json(record)))).record == record
+    ring = hint().keyring()
+    assert prepare._checked(spec, item, Answer(0, handover.Given(record, to_json(record))), ring).record == record
     for change in (
         {"key": "0" * 32},
         {"group": "other"},
@@ -364,4 +365,4 @@ def test_an_answer_under_another_name_is_not_believed(tmp_path: Path) -> None:
     ):
         changed = dataclasses.replace(record, **change)
         other = handover.Given(changed, to_json(changed))
-        assert prepare._checked(spec, item, Answer(0, other)).record.reason == "parser_died"
+        assert prepare._checked(spec, item, Answer(0, other), ring).record.reason == "parser_died"

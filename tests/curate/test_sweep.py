@@ -26,10 +26,12 @@ from pydicom.sequence import Sequence
 from curate.arrays import encode_npy_gz
 from curate.audit.findings import Findings
 from curate.audit.sweep import check_row_shapes, check_sample_shapes, check_withheld
-from curate.deidentify import header
+from curate.deidentify import ProfileOptions, header
 from curate.keyring import Keyring
 from curate.sweep import Needles, Sweep, begin, derive, hits_in_member, hits_in_text, hits_of, listening, needles_of
+from curate.sweep.needles import kept_tags
 from curate.sweep.record import is_sealed, sealed, withheld
+from curate.sweep.search import outside_pixels
 from curate.sweep.stage import hits_in_sample
 from manifests.record import Fact, FileRef, Media, Record, Step, record_key
 from sources.base import Item, Place
@@ -179,7 +181,7 @@ def test_every_encoding_is_read_in_text_json_and_logs(text: str, encoding: str) 
 def test_a_hit_names_kind_encoding_member_and_offset_and_never_the_text() -> None:
     hits = hits_of(record(text="by Dr. James Brown"), (), Sweep(needles_of(patient())))
     assert [h.line() for h in hits] == ["ReferringPhysicianName as utf-8 in text at 7"]
-    ended = withheld(record(text="by Dr. James Brown"), hits)
+    ended = withheld(record(text="by Dr. James Brown"), hits, RING)
     assert (ended.status, ended.reason, ended.text) == ("failed", "identifier_in_output", "")
     assert not list(hits_in_text(json.dumps(dataclasses.asdict(ended)), needles_of(patient()), ""))
 
@@ -290,7 +292,6 @@ def test_every_place_of_a_member_is_searched(place: str, tmp_path: Path) -> None
     assert [h.kind for h in hits_in_member(name, file, needles)] == [
         h.kind for h in hits_in_member(name, data, needles)
     ]
-    assert hits_of(record(), (), Sweep(needles), tmp_path)  # what was left behind
 
 
 def test_a_sound_array_and_noise_hold_nothing_and_deep_looks_into_the_numbers() -> None:
@@ -309,7 +310,7 @@ def test_logs_and_warnings_while_reading_are_heard() -> None:
     import warnings
 
     sweep = Sweep(needles_of(patient()))
-    with listening(sweep):
+    with listening(sweep.logged):
         logging.getLogger("some.library").warning("bad value %s", "KH-4711-0815")
         warnings.warn("cannot parse 19500317", stacklevel=1)
     assert {h.kind for h in hits_of(record(), (), sweep)} == {"PatientID", "PatientBirthDate"}
@@ -401,6 +402,40 @@ def test_the_sweep_notices_a_switched_off_rule_of_the_header(keyword: str, monke
 
     monkeypatch.setattr(header, "plan", with_a_hole)
     assert keyword in found(cleaned_text(patient()), needles)
+
+
+def test_what_an_option_retains_is_no_needle_wherever_it_stands_and_the_default_retains_nothing() -> None:
+    ds = patient()
+    ds.ImageComments = "done 20040119, born 17.3.1950, Klinikum Hintertupfing"
+    assert kept_tags(ProfileOptions()) == frozenset()
+    dated = needles_of(ds, kept=kept_tags(ProfileOptions(dates="full")))
+    assert found("19 January 2004", dated) == set()
+    assert found("17 March 1950", dated) == {"PatientBirthDate"}
+    placed = needles_of(ds, kept=kept_tags(ProfileOptions(institution=True)))
+    assert found("Klinikum Hintertupfing", placed) == set()
+    assert found("19 January 2004, Zweifelhofer", placed) == {"StudyDate", "PatientName"}
+
+
+def test_the_slices_of_a_series_add_what_only_they_say(tmp_path: Path) -> None:
+    ds = pydicom.dcmread(packaged("CT_small.dcm"))
+    paths = [tmp_path / f"{n}.dcm" for n in range(3)]
+    for path, day, name in zip(paths, ("20010203", "20010203", "20040506"), ("", "Seltsam^Eva", ""), strict=True):
+        ds.ContentDate, ds.OperatorsName = day, name
+        ds.save_as(path)
+    sweep = Sweep()
+    sweep.header(pydicom.dcmread(paths[0]))
+    assert found("Eva Seltsam, 6 May 2004", sweep.needles) == set()
+    sweep.slices(paths)
+    assert found("Eva Seltsam, 6 May 2004", sweep.needles) == {"OperatorsName", "ContentDate"}
+
+
+def test_of_a_rendered_member_everything_but_pixels_is_left() -> None:
+    assert NAME in outside_pixels(png(b"Author\0" + NAME))
+    assert NAME in outside_pixels(jpeg(NAME))
+    assert NAME in outside_pixels(mp4(b"\xa9nam" + NAME))
+    assert NAME not in outside_pixels(mp4(b"", NAME))
+    assert len(outside_pixels(png(b"a\0b"))) < 200
+    assert b"<i2" in outside_pixels(encode_npy_gz(ARRAY))
 
 
 # --- real data -------------------------------------------------------------------------------------------------------

