@@ -14,9 +14,11 @@ from curate.deidentify import DeidentifyConfig
 from curate.deidentify.text import scrub_text
 from curate.keyring import Keyring
 from curate.sweep import Sweep
+from manifests.errors import RecordError
 from manifests.record import Fact, Media, Step, canonical_json
 from sources.base import Item, Place
 
+MAX_CHARS = 1 << 19  # of one text: a long book's
 Stored = bytes | Path  # a clip may be larger than memory
 
 
@@ -59,6 +61,9 @@ def said(item: Item, known: Sequence[str]) -> tuple[dict[str, str], list[Step]]:
     cleaned: dict[str, str] = {}
     replaced = 0
     for name in ("text", "question", "answer"):
+        if len(getattr(item, name)) > MAX_CHARS:
+            found = f"a {name} of {len(getattr(item, name))} characters"
+            raise RecordError("too_long", found, f"split it: at most {MAX_CHARS} characters are read as one")
         scrubbed, count = scrub_text(text.normalise(getattr(item, name)), known)
         cleaned[name] = scrubbed
         replaced += count

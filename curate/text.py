@@ -40,8 +40,13 @@ MAX_MEAN_WORD = 30.0
 SHINGLE_WORDS = 5
 NUM_PERM = 128
 SEED = 1
+MAX_MARKS = 30  # on one letter: UAX #15's stream-safe format; to put more in order takes time by their square
 
 _EMPTY_HASH = np.uint32(0xFFFFFFFF)
+_PILES = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e38-\u0e3a\u1ab0-\u1ace\u1dc0-\u1dff"
+    f"\u20d0-\u20f0\u3099\u309a\ufe20-\ufe2f]{{{MAX_MARKS + 1},}}"
+)
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # Persian, Indic and emoji spelling needs them; they are dropped for comparison
 _IGNORED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # joiners, variation selectors
@@ -114,8 +119,13 @@ def _keep_nfkc(text: str) -> str:
     """NFKC of everything between characters that stand higher or lower than the line."""
     if text.isascii():
         return text
+    text = _PILES.sub(_cut_pile, text)
     parts = _raised().split(text)  # odd places hold the raised runs
     return "".join(p if i % 2 else unicodedata.normalize("NFKC", p) for i, p in enumerate(parts))
+
+
+def _cut_pile(pile: re.Match[str]) -> str:
+    return pile[0][:MAX_MARKS]
 
 
 @functools.cache
@@ -138,7 +148,7 @@ def comparison(text: str) -> str:
     """
     if not text.isascii():  # dropped before NFKC, because they can stand between a letter and its accent
         text = _IGNORED.sub("", _LINE_ENDS.sub("\n", text).translate(_STORED))
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", _PILES.sub(_cut_pile, text))
     text = text.casefold()
     if not text.isascii():  # case folding can undo a composition
         text = unicodedata.normalize("NFKC", text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -37,6 +38,7 @@ _DERIVED = frozenset(
 )
 _TILES = frozenset({uid.VLWholeSlideMicroscopyImageStorage, "1.2.840.10008.5.1.4.1.1.77.1.9"})
 _SLICES = frozenset({"CT", "MR", "PT"})
+_CODE = re.compile("[A-Z0-9_ ]{1,16}")
 _PREAMBLE_AND_LENGTH = 132 + 12  # bytes up to the end of (0002,0000)
 _BY_CLASS: dict[str, str] = {
     uid.CTImageStorage: "CT",
@@ -207,6 +209,7 @@ def modality(header: Dataset) -> str:
     """The DICOM modality code, upper case (CT, MR, US, CR, DX, MG, NM, PT, XA, ...): the header's own, else what the
     SOP class implies, else OT."""
     code = text_of(header, "Modality").upper()
+    code = code if _CODE.fullmatch(code) else ""  # of a CS that is none the value may be anything
     return code or _BY_CLASS.get(text_of(header, "SOPClassUID"), "OT")
 
 

@@ -89,8 +89,15 @@ def add_picture(needles: Needles, path: Path) -> None:
     has none: the reader says what is wrong with it."""
     from PIL import Image
 
+    from curate.image import FORMATS, MAX_PIXELS
+    from curate.image.structure import check_structure
+
     try:
-        with typed("bad_image", ""), Image.open(path) as picture:
+        with typed("bad_image", ""):
+            check_structure(path)
+        with typed("bad_image", ""), Image.open(path, formats=FORMATS) as picture:
+            if picture.size[0] * picture.size[1] > MAX_PIXELS:
+                return
             exif = picture.getexif()
             tags = {**dict(exif), **dict(exif.get_ifd(_EXIF_FOLDER))}
             texts = [(str(k), v) for k, v in picture.info.items() if isinstance(v, str)]

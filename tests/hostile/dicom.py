@@ -410,6 +410,7 @@ def bits(ds: Any) -> None:
 
 
 CASES = (
+    Case(14, "dicom-modality-two-lines", "dicom", spoiled(CT, raw("Modality", "CS", b"CT\n" + NAME)), kept()),
     Case(1, "dicom-deflated-bomb", "dicom", deflated(3 << 30), failed("too_large")),
     Case(1, "dicom-deflated-bomb-below-the-limit", "dicom", deflated(400 << 20), failed("too_large")),
     Case(2, "dicom-nested-300", "dicom", spoiled(CT, early(nested(300))), failed("bad_header")),

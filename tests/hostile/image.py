@@ -181,6 +181,16 @@ SVG = (
     b'<!ENTITY x SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg">&x;&b;</svg>'
 )
 CASES = (
+    Case(
+        26,
+        "png-text-flood",
+        "pictures",
+        wrote("x.png", lambda: with_chunks(chunk(b"tEXt", b"k\0v") * 300_000)),
+        failed("corrupt_image"),
+    ),
+    Case(
+        30, "gif-comment-20-megabytes", "pictures", wrote("x.gif", lambda: gif_comment(80_000)), failed("corrupt_image")
+    ),
     Case(30, "png-interlaced", "pictures", wrote("x.png", interlaced), kept()),
     Case(
         25,
@@ -191,9 +201,9 @@ CASES = (
     ),
     Case(
         25,
-        "png-100-megapixels-of-one-colour",
+        "png-36-megapixels-of-one-colour",
         "pictures",
-        wrote("x.png", lambda: one_colour(10_000, 10_000)),
+        wrote("x.png", lambda: one_colour(6000, 6000)),
         failed("too_large"),
     ),
     Case(

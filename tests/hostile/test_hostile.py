@@ -137,7 +137,15 @@ def _samples(out: Path) -> dict[str, dict[str, bytes]]:
 
 
 @pytest.mark.slow
-def test_among_sound_records_each_ends_as_it_does_alone_and_the_counts_add_up(mixed: Mixed) -> None:
+def test_among_sound_records_each_ends_as_it_does_alone_and_the_sound_ones_do_not_notice(mixed: Mixed) -> None:
+    _each_ends_as_it_must(mixed)
+    _the_counts_add_up(mixed)
+    _the_sound_ones_are_kept_byte_for_byte(mixed)
+    _no_planted_byte_is_published(mixed)
+    assert mixed.calls == []
+
+
+def _each_ends_as_it_must(mixed: Mixed) -> None:
     ends: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in _rows(mixed.out):
         source, _, path = row["source_uri"].partition("/")
@@ -146,25 +154,25 @@ def test_among_sound_records_each_ends_as_it_does_alone_and_the_counts_add_up(mi
     for case in CASES:
         told = ends[source_keys(case)[0], case.name]
         assert (case.expected.status, case.expected.reason) in told or ends_as_expected(case, told), (case.name, told)
+
+
+def _the_counts_add_up(mixed: Mixed) -> None:
     counts = read_manifest(mixed.out).counts
     assert counts.read == counts.kept + counts.duplicate + sum(counts.dropped.values()) + sum(counts.failed.values())
     assert not {"parser_died", "unexpected_error", "identifier_in_output"} & set(counts.failed)
     assert verify(mixed.out).ok
 
 
-@pytest.mark.slow
-def test_the_sound_records_are_kept_byte_for_byte_and_nothing_is_asked_of_the_network(mixed: Mixed) -> None:
+def _the_sound_ones_are_kept_byte_for_byte(mixed: Mixed) -> None:
     sound, among = _samples(mixed.sound), _samples(mixed.out)
     keys = {row["key"] for row in _rows(mixed.sound) if row["status"] == "kept"}
     assert {row["source"] for row in _rows(mixed.sound) if row["status"] == "kept"} == set(SOURCES) - {"codes"}
     assert keys <= {row["key"] for row in _rows(mixed.out) if row["status"] == "kept"}
     assert sound
     assert {key: among.get(key) for key in sound} == sound
-    assert mixed.calls == []
 
 
-@pytest.mark.slow
-def test_no_planted_byte_stands_in_the_whole_output(mixed: Mixed) -> None:
+def _no_planted_byte_is_published(mixed: Mixed) -> None:
     published = [p for p in mixed.out.rglob("*") if p.is_file() and ".work" not in p.relative_to(mixed.out).parts]
     texts = [p.read_bytes() for p in published]
     texts += [data for members in _samples(mixed.out).values() for data in members.values()]
@@ -219,6 +227,7 @@ SPOILED: dict[str, Callable[[Path], None]] = {
     "size-lies": _over(archives.tar(("a", tarfile.REGTYPE, ""), stated=1 << 60), "shard"),
     "no-tar": _over(b"PK\x03\x04" * 999, "shard"),
     "ledger-pickle": _over(archives.parquet(), "ledger"),
+    "manifest-deep": _over(b"[" * 100_000, "manifest.json"),
     "ledger-no-parquet": _over(b"PAR1" * 99, "ledger"),
 }
 
