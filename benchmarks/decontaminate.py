@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
-import io
 import json
 import random
 import time
 import unicodedata
 import xml.etree.ElementTree as ET
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.pubmed import abstracts
 from benchmarks.report import machine, on_one_core, write
 from curate.decontaminate import Packs, check_texts, with_uses
 from curate.packs import build
@@ -36,7 +34,6 @@ from curate.packs.pack import PARTS, to_bytes
 from sources.benchmarks import BenchmarkItem, benchmark
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data"
-PUBMED = ("data/pubmed20n0014.xml.gz", "data/pubmed21n1298.xml.gz")
 PACKED = (
     ("medmcqa", "text-benchmarks-mirage/medmcqa", "validation"),
     ("mmlu-medical", "text-benchmarks-mirage/mmlu", "test"),
@@ -59,22 +56,6 @@ class Leak:
 
 
 # ---------------------------------------------------------------------------------------------------------------- texts
-def abstracts(wheel: Path) -> list[tuple[str, str]]:
-    """(PMID, abstract) of every citation that has one."""
-    found = []
-    with zipfile.ZipFile(wheel) as archive:
-        for name in PUBMED:
-            with gzip.open(io.BytesIO(archive.read(name))) as stream:
-                for _, element in ET.iterparse(stream):
-                    if element.tag == "PubmedArticle":
-                        parts = element.findall(".//Article/Abstract/AbstractText")
-                        text = " ".join("".join(p.itertext()).strip() for p in parts).strip()
-                        if text:
-                            found.append((element.findtext(".//PMID") or "", text))
-                        element.clear()
-    return found
-
-
 def shared_texts() -> Iterator[tuple[str, str]]:
     """(folder, text) of the shared data that is no benchmark packed here."""
     with (SHARED / "text-medical-abstracts/medical_tc_test.first700.csv").open(newline="") as stream:

@@ -272,7 +272,7 @@ def main() -> None:
         "Data-Juicer `document_minhash_deduplicator`": (options.data_juicer, DATA_JUICER),
         "datatrove, four stages": (options.datatrove, DATATROVE),
     }
-    texts = abstracts(options.pubmed)
+    texts = [text for _, text in abstracts(options.pubmed)]
     memory = options.memory_mib << 20
     with tempfile.TemporaryDirectory() as name:
         lines: list[Any] = beside(texts, Path(name), others, memory)

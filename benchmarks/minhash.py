@@ -142,7 +142,7 @@ def main() -> None:
     if options.site:
         sys.path.append(str(options.site))
     on_one_core()
-    text = table(abstracts(options.pubmed))
+    text = table([text for _, text in abstracts(options.pubmed)])
     print(text)
     if options.write:
         write("minhash", text)

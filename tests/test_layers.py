@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +12,27 @@ LAYERS = {"manifests": 0, "sources": 1, "synth": 1, "curate": 2}
 ROOMS = {"ray": "curate/cluster.py", "vllm": "synth/teacher.py"}
 
 
-def imports() -> Iterator[tuple[str, str]]:
-    """(file, imported module) for every import of the product."""
+@functools.cache
+def nodes() -> tuple[tuple[str, int, tuple[ast.Import | ast.ImportFrom | ast.FunctionDef, ...]], ...]:
+    """(file, its lines, what the tests below look at in it) for every file of the product."""
+    found = []
     for house in LAYERS:
         for path in sorted((ROOT / house).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    yield from ((str(path.relative_to(ROOT)), alias.name) for alias in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    yield str(path.relative_to(ROOT)), node.module
+            text = path.read_text()
+            kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+            seen = tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds))
+            found.append((str(path.relative_to(ROOT)), text.count("\n"), seen))
+    return tuple(found)
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """(file, imported module) for every import of the product."""
+    for file, _, seen in nodes():
+        for node in seen:
+            if isinstance(node, ast.Import):
+                yield from ((file, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield file, node.module
 
 
 def test_imports_go_one_way() -> None:
@@ -35,19 +48,16 @@ def test_an_engine_is_imported_in_its_own_room_alone() -> None:
 
 
 def test_no_file_is_longer_than_one_sitting_and_no_function_than_a_screen() -> None:
-    for house in LAYERS:
-        for path in sorted((ROOT / house).rglob("*.py")):
-            text = path.read_text()
-            assert text.count("\n") <= 500, path
-            for node in ast.walk(ast.parse(text)):
-                if isinstance(node, ast.FunctionDef):
-                    assert (node.end_lineno or 0) - node.lineno < 70, f"{path}: {node.name}"
+    for file, lines, seen in nodes():
+        assert lines <= 500, file
+        for node in seen:
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 70, f"{file}: {node.name}"
 
 
 def test_no_product_function_takes_arbitrary_keywords() -> None:
     allowed = {("curate/loaded.py", "step"), ("curate/cli.py", "wrapped")}
-    for house in LAYERS:
-        for path in sorted((ROOT / house).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.FunctionDef) and node.args.kwarg:
-                    assert (str(path.relative_to(ROOT)), node.name) in allowed
+    for file, _, seen in nodes():
+        for node in seen:
+            if isinstance(node, ast.FunctionDef) and node.args.kwarg:
+                assert (file, node.name) in allowed

@@ -128,7 +128,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     second = start(recipe, out, workers=1, mark=f"{tmp_path.name}-second")
     said, noise = second.communicate(timeout=60)
     assert second.returncode == 0, noise
-    stages = ("inventory", "prepare", "select", "present", "synthesize", "pack")
+    stages = ("inventory", "list", "prepare", "select", "present", "synthesize", "pack")
     assert [line for line in noise.splitlines() if not line.startswith(stages)] == []
     assert "ray" not in said.lower()
     assert gone(f"{tmp_path.name}-second")

@@ -14,6 +14,8 @@ from manifests.errors import RecipeError
 from tests.corpus import make_corpus, run_recipe
 from tests.forge import edit_manifest, reseal, rows_of, samples_of, shards_of, write_rows
 
+pytestmark = pytest.mark.slow  # a whole output is made
+
 
 def row_with(out: Path, **wanted: str) -> dict[str, Any]:
     return next(r for r in rows_of(out) if all(r[name] == value for name, value in wanted.items()))
@@ -110,7 +112,6 @@ def test_a_damaged_shard_does_not_stop_the_story(copied: Path) -> None:
 # --- compare ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_an_output_differs_in_nothing_from_itself_made_again(small_output: Path, tmp_path: Path) -> None:
     assert differences(small_output, small_output) == []
     again = tmp_path / "again"
@@ -119,7 +120,6 @@ def test_an_output_differs_in_nothing_from_itself_made_again(small_output: Path,
     assert differences(small_output, again) == []
 
 
-@pytest.mark.slow
 def test_a_changed_recipe_and_changed_inputs_are_told_with_their_effects(small_output: Path, tmp_path: Path) -> None:
     recipe = make_corpus(tmp_path / "corpus")
     (tmp_path / "corpus" / "scans" / "a" / "README.txt").write_text("another text")

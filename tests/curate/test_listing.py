@@ -61,6 +61,7 @@ def source(kind: type[ImageTable] = ImageTable, **more: Any) -> ImageTable:
     return kind.model_validate({**values, "group": "patient", **more})
 
 
+@pytest.mark.slow
 def test_items_listed_in_a_process_of_their_own_are_those_listed_here(tmp_path: Path) -> None:
     pictures(tmp_path / "in", 5, rows_of(6))
     there = listed(source(), tmp_path / "in", tmp_path / "a")
@@ -105,6 +106,7 @@ BROKEN: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_table_that_breaks_while_it_is_read_fails_with_its_row(tmp_path: Path, name: str) -> None:
     pictures(tmp_path / "in", 2)

@@ -114,6 +114,7 @@ def test_clusters_are_brute_forces_for_any_order_and_any_partitions(tmp_path: Pa
         assert sum(map(len, stored)) == len(pairs)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(2, 40), st.integers(1, 5))
 def test_estimated_pairs_are_all_that_share_a_band_and_reach_the_threshold(

@@ -261,6 +261,7 @@ def test_a_header_that_kills_its_parser_keeps_its_place_in_the_inventory(tmp_pat
     assert sound == [entry_of(spec.source, place, e.path, ring.pseudonym) for e in sound]
 
 
+@pytest.mark.slow
 def test_a_record_that_kills_its_parser_fails_alone_and_its_worker_lives(tmp_path: Path) -> None:
     for name in ("data", "out", "plain"):
         (tmp_path / name).mkdir()
