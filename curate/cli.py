@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -18,6 +19,7 @@ import click
 
 from curate import __version__
 from manifests.errors import MedcurateError, RecipeError, VerificationError
+from manifests.redact import redacted
 
 if TYPE_CHECKING:
     from curate.run import Result
@@ -35,20 +37,32 @@ class Examples(click.Command):
 
 
 def ends_well(function: Callable[P, None]) -> Callable[P, None]:
-    """Turn our errors into one line and the right exit code; MEDCURATE_DEBUG=1 shows the traceback too."""
+    """Turn our errors into one line and the right exit code; MEDCURATE_DEBUG=1 shows the traceback too. Of any other
+    exception the traceback is shown, without secrets, and the exit code is 1."""
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
         except MedcurateError as error:
-            if os.environ.get("MEDCURATE_DEBUG"):
-                raise
-            click.echo(f"curate: {error}", err=True)
+            told = traceback_of(error) if os.environ.get("MEDCURATE_DEBUG") else ""
+            click.echo(f"{told}curate: {error}", err=True)
             codes = {RecipeError: USAGE, VerificationError: NOT_VERIFIED}
             sys.exit(codes.get(type(error), UNEXPECTED))
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click knows what to say, and to whom
+        except Exception as error:
+            click.echo(f"{traceback_of(error)}curate: unexpected {type(error).__name__}; please report it", err=True)
+            sys.exit(UNEXPECTED)
 
     return wrapped
+
+
+def traceback_of(error: Exception) -> str:
+    """The traceback as Python prints it, causes, contexts and notes among it, without any secret (`manifests.redact`).
+
+    Each entry is searched by itself: a frame with its line of code, or an exception's whole text."""
+    return "".join(redacted(entry) for entry in traceback.format_exception(error))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,10 +2,11 @@
 
 **When two records are duplicates.** A record is its media together with what is said about them; kinds never mix.
 
-- image, volume, video: the media are equal (same source bytes, or same decoded pixels) **and** the texts are equal.
-  One radiograph with ten questions is ten records. Where exactly one of the two has no text, equal media suffice: the
-  silent one adds nothing. It is then a duplicate of a record with text, never the other way round, and it never joins
-  two records with different texts to each other.
+- image, volume, video: the media are equal (same source bytes, or same decoded pixels) or show the same (`Alike`: their
+  pixels were compared, `curate.matching`) **and** what is said of them is equal: the texts, and the names of marked
+  structures. One radiograph with ten questions is ten records. Where exactly one of the two says nothing, the media
+  suffice: the silent one adds nothing. It is then a duplicate of a record that speaks, never the other way round, and
+  it never joins two records that say different things to each other.
 - text: the texts are equal (`curate.text.text_sha256`), or near: the Jaccard similarity of their shingle sets is at
   least `near_duplicates.text`.
 
@@ -13,12 +14,18 @@
 the highest (priority, licence rank) and among equals the smallest key. The result depends on the set of sketches alone,
 not on their order.
 
+**Alike media** are not joined in chains: neighbours of one scan resemble each other, its ends do not. Classes of equal
+media are taken from the best record down; one stays unless a better one that stays was compared with it and holds it.
+Pictures and clips must hold each other (`SAME_SHARE` of each lies in the other; a panel of a figure, a clip of a video
+and a turned picture are linked for the splits and stay); a volume also goes to one that holds it whole (`WHOLE_SHARE`:
+a crop, a subset of slices), whichever ranks better.
+
 **Near duplicates** are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of
 Massive Datasets, chapter 3): candidates share a band, bands and rows are datasketch's choice for the threshold. A
 candidate pair is confirmed by the exact Jaccard similarity where the texts are at hand, else by the signatures'
 estimate, whose standard error is at most 1 / (2 sqrt(num_perm)): 0.044 at 128. Banding misses pairs close to the
 threshold by design: with the default weight at 0.8 (9 bands of 13) it proposes 40 % of pairs at 0.80, 93 % at 0.90,
-99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87 % at 0.80). Near media (`phash`) are not judged here.
+99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87 % at 0.80).
 
 A pair is judged in the first band that it shares; how buckets of more than 64 records are kept linear, and which pairs
 that can miss, is told in `curate.near.pairs`, whose functions do the same for a corpus that does not fit in memory.
@@ -32,8 +39,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -41,64 +47,35 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from curate import text as texts_module
+from curate.dedup_media import media_duplicates
+from curate.looks.config import LooksConfig
 from curate.near import pairs
-from curate.split import Union
+from curate.sketch import Alike, Duplicate, Sketch, classes, rank
 from manifests.config import Config
 from manifests.errors import RecipeError, RecordError
 
-Method = Literal["bytes", "pixels", "text", "minhash"]
 Texts = Callable[[str], str]  # from a record's key to the text that its signature was made of
 
 
 class NearDuplicates(Config):
-    """Thresholds of near duplication, as Jaccard similarities in 0..1; `text: null` switches it off.
+    """What near duplication is. `text` is a Jaccard similarity in 0..1; null switches it off. `media: drop` makes one
+    record of those that show the same, `link` only keeps them in one split, null compares no media.
 
-    `false_negative_weight` is the weight of a missed pair over a needless candidate when bands and rows are chosen.
+    `looks` are the thresholds for media. `false_negative_weight` is the weight of a missed pair over a needless
+    candidate when bands and rows are chosen.
     """
 
     text: float | None = Field(default=0.8, gt=0, le=1)
+    media: Literal["drop", "link"] | None = "drop"
+    looks: LooksConfig = LooksConfig()
     false_negative_weight: float = Field(default=0.5, ge=0.5, lt=1)
 
 
 class DedupConfig(Config):
-    """`exact`: equal bytes, pixels or texts; `near_duplicates`: similar texts."""
+    """`exact`: equal bytes, pixels or texts; `near_duplicates`: similar texts, media that show the same."""
 
     exact: bool = True
     near_duplicates: NearDuplicates = NearDuplicates()
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """What is compared of one record; a digest that is "" is unknown and equals nothing.
-
-    `priority` is the source's (higher stays), `licence_rank` is `manifests.card.licence_rank` (higher stays),
-    `pixel_sha256` covers all the media that make the record what it is, `text_sha256` all that it says.
-    """
-
-    key: str
-    source: str
-    kind: str
-    priority: int = 0
-    licence_rank: int = 0
-    group: str = ""
-    content_sha256: str = ""
-    pixel_sha256: str = ""
-    text_sha256: str = ""
-    minhash: NDArray[np.uint32] | None = field(default=None, compare=False)  # arrays have no truth value
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """Why a record goes: `of` is the record that stays in its cluster, `matched` the member that it was compared with.
-
-    `score` is the similarity of the record and `matched` (1.0 for an exact match), `threshold` what was asked of it.
-    """
-
-    of: str
-    matched: str
-    method: Method
-    score: float
-    threshold: float
 
 
 # ---------------------------------------------------------------------------------------------------------- sketches
@@ -145,24 +122,26 @@ def signature(stored: bytes) -> NDArray[np.uint32] | None:
 
 # -------------------------------------------------------------------------------------------------------- the answer
 def find_duplicates(
-    sketches: Sequence[Sketch], config: DedupConfig, texts: Texts | None = None
+    sketches: Sequence[Sketch],
+    config: DedupConfig,
+    texts: Texts | None = None,
+    alike: Sequence[Alike] = (),
+    near: Mapping[str, Duplicate] | None = None,
 ) -> dict[str, Duplicate]:
-    """The records that go, by key in sorted order, each with its evidence; every other record stays.
+    """The records that go, by key in sorted order, each with its evidence; every other record stays. `alike` are pairs
+    of media whose pixels agree, `near` the near duplicates of texts where they are known (`curate.near_stages`).
 
     With `texts`, near duplicates are confirmed by exact Jaccard similarity. Raises `RecipeError` where a key stands
     twice or signatures differ in length.
     """
-    ranked = sorted(sketches, key=_rank)  # from here on a smaller index is a better record
+    ranked = sorted(sketches, key=rank)  # from here on a smaller index is a better record
     _check(ranked)
     found: dict[str, Duplicate] = {}
-    if config.exact:
-        found |= _media_duplicates([s for s in ranked if s.kind != "text"])
-    found |= _text_duplicates([s for s in ranked if s.kind == "text"], config, texts)
+    shown = [s for s in ranked if s.kind != "text"]
+    if config.exact or alike:
+        found |= media_duplicates(shown, alike, exact=config.exact)
+    found |= _text_duplicates([s for s in ranked if s.kind == "text"], config, texts, near)
     return dict(sorted(found.items()))
-
-
-def _rank(item: Sketch) -> tuple[int, int, str]:
-    return (-item.priority, -item.licence_rank, item.key)
 
 
 def _check(ranked: list[Sketch]) -> None:
@@ -173,61 +152,10 @@ def _check(ranked: list[Sketch]) -> None:
         raise RecipeError(f"signatures of {sizes} values cannot be compared; prepare all sources with one version")
 
 
-# ------------------------------------------------------------------------------------------------------------- media
-def _media_duplicates(ranked: list[Sketch]) -> dict[str, Duplicate]:
-    """Equal media with equal texts; then the silent ones, which go to the best record that speaks."""
-    found: dict[str, Duplicate] = {}
-    for members in _classes(ranked, _media_tokens):
-        speaking = [s for s in members if s.text_sha256]
-        keepers: dict[str, Sketch] = {}
-        for item in speaking or members:
-            keeper = keepers.setdefault(item.text_sha256, item)
-            if keeper is not item:
-                found[item.key] = _media_evidence(item, keeper, members)
-        if speaking:
-            found |= {s.key: _media_evidence(s, speaking[0], members) for s in members if not s.text_sha256}
-    return found
-
-
-def same_media(sketches: Sequence[Sketch]) -> list[tuple[str, str]]:
-    """Links between records whose media are equal, whatever is said about them: what a split must keep together.
-
-    One radiograph with ten questions is ten records, none a duplicate, and all of them belong in one split. Each link
-    is (a record's key, the key of the best record with these media), in sorted order.
-    """
-    ranked = sorted((s for s in sketches if s.kind != "text"), key=_rank)
-    return sorted((item.key, members[0].key) for members in _classes(ranked, _media_tokens) for item in members[1:])
-
-
-def _media_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
-    return (item.kind, "bytes", item.content_sha256), (item.kind, "pixels", item.pixel_sha256)
-
-
-def _media_evidence(item: Sketch, keeper: Sketch, members: list[Sketch]) -> Duplicate:
-    """The keeper itself where their media match; else the best record through which they are known to be equal."""
-    for other in (keeper, *members):
-        if other is item:
-            continue
-        if item.content_sha256 and item.content_sha256 == other.content_sha256:
-            return Duplicate(keeper.key, other.key, "bytes", 1.0, 1.0)
-        if item.pixel_sha256 and item.pixel_sha256 == other.pixel_sha256:
-            return Duplicate(keeper.key, other.key, "pixels", 1.0, 1.0)
-    raise AssertionError("a class holds only records that share a digest with another one of it")
-
-
-def _classes(ranked: list[Sketch], tokens: Callable[[Sketch], tuple[tuple[str, ...], ...]]) -> Iterator[list[Sketch]]:
-    """Records joined by a shared token, best first within a class; a token whose last part is "" joins nothing."""
-    union = Union(len(ranked))
-    first: dict[tuple[str, ...], int] = {}
-    for index, item in enumerate(ranked):
-        for token in tokens(item):
-            if token[-1]:
-                union.join(first.setdefault(token, index), index)
-    yield from ([ranked[i] for i in members] for members in union.clusters())
-
-
 # -------------------------------------------------------------------------------------------------------------- text
-def _text_duplicates(ranked: list[Sketch], config: DedupConfig, texts: Texts | None) -> dict[str, Duplicate]:
+def _text_duplicates(
+    ranked: list[Sketch], config: DedupConfig, texts: Texts | None, known: Mapping[str, Duplicate] | None
+) -> dict[str, Duplicate]:
     """Equal texts go to the best of their class; the classes' best are then compared for nearness.
 
     Where equal texts are not asked for (`exact: false`), they are near duplicates with similarity 1 like any other.
@@ -236,7 +164,7 @@ def _text_duplicates(ranked: list[Sketch], config: DedupConfig, texts: Texts | N
     best = ranked
     if config.exact:
         best = []
-        for members in _classes(ranked, _text_tokens):
+        for members in classes(ranked, _text_tokens):
             keeper = members[0]
             best.append(keeper)
             for item in members[1:]:
@@ -244,9 +172,9 @@ def _text_duplicates(ranked: list[Sketch], config: DedupConfig, texts: Texts | N
                 found[item.key] = Duplicate(keeper.key, keeper.key, "bytes" if same else "text", 1.0, 1.0)
     if config.near_duplicates.text is None:
         return found
-    near = _near_duplicates(best, config.near_duplicates, texts)
+    near = _near_duplicates(best, config.near_duplicates, texts) if known is None else known
     moved = {key: _moved(duplicate, near) for key, duplicate in found.items()}
-    return moved | near
+    return moved | dict(near)
 
 
 def _text_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
@@ -254,7 +182,7 @@ def _text_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
     return (("t", item.text_sha256) if item.text_sha256 else ("b", item.content_sha256),)
 
 
-def _moved(duplicate: Duplicate, near: dict[str, Duplicate]) -> Duplicate:
+def _moved(duplicate: Duplicate, near: Mapping[str, Duplicate]) -> Duplicate:
     """The same evidence, where the record that it was compared with goes itself: to the keeper of the cluster."""
     of = near[duplicate.matched].of if duplicate.matched in near else duplicate.of
     return Duplicate(of, duplicate.matched, duplicate.method, duplicate.score, duplicate.threshold)

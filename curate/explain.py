@@ -25,6 +25,7 @@ from manifests.sample import STAGES
 MIN_PREFIX = 6
 EXCERPT = 600
 MAX_SAMPLES = 40
+MAX_LINKS = 20
 KEY = re.compile(r"([0-9a-f]{6,32})((?:-[0-9]+){0,2})")
 
 
@@ -114,6 +115,8 @@ def _decision(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[st
         yield f"kept, split {row['split']}, {len(row['samples'])} samples"
     if row["status"] == "duplicate" and row["split"]:
         yield f"its copies stand in split {row['split']}"
+    yield from _links(row, out, manifest)
+    yield from _benchmarks(row)
 
 
 def _duplicate(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[str]:
@@ -126,6 +129,32 @@ def _duplicate(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[s
         yield f"  by {evidence['method']}: score {score:g}, threshold {threshold:g}, matched {evidence['matched']}"
     except (ValueError, KeyError, TypeError):
         yield f"  evidence: {row['evidence'][:200]}"
+
+
+def _links(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[str]:
+    """What else shows the same, from either side."""
+    own = [(link, link["to"]) for link in _listed(row["links"])]
+    if own:
+        uris = {r["key"]: r["source_uri"] for r in _rows(out, manifest) if r["key"] in {to for _, to in own}}
+        for link, to in own[:MAX_LINKS]:
+            where = f", {link.get('axis', '')} {link['index']}" if "index" in link else ""
+            score = f", score {link['score']:g}" if "score" in link else ""
+            yield f"{link['relation']} {to} ({uris.get(to, 'not in the ledger')}{where}{score})"
+        if len(own) > MAX_LINKS:
+            yield f"... and {len(own) - MAX_LINKS} links more"
+
+
+def _benchmarks(row: dict[str, Any]) -> Iterator[str]:
+    for hit in _listed(row["benchmarks"])[:MAX_LINKS]:
+        yield f"in benchmark {hit['pack']}, item {hit['item']}: {hit['said']}"
+
+
+def _listed(text: str) -> list[dict[str, Any]]:
+    try:
+        values = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [v for v in values if isinstance(v, dict)] if isinstance(values, list) else []
 
 
 # --- its samples -----------------------------------------------------------------------------------------------------

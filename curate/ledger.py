@@ -53,6 +53,8 @@ def ledger_row(seq: int, record: Record, decision: dict[str, Any], samples: Samp
         "remedy": decision["remedy"],
         "duplicate_of": decision["duplicate_of"],
         "evidence": decision["evidence"],
+        "links": decision["links"],
+        "benchmarks": decision["benchmarks"],
         "shard": drawn[0]["shard"] if drawn else "",
         "licence": record.licence,
         "access": record.access,

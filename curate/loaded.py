@@ -46,6 +46,7 @@ class Loaded:
     steps: tuple[Step, ...]
     pixel_sha256: str = ""
     phash: str = ""
+    looks: bytes = b""  # `curate.looks.rows.to_bytes`
     text: str = ""
     question: str = ""
     answer: str = ""

@@ -10,13 +10,14 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from curate import inventory, mix, prepare, present, select, synthesize
+from curate.comparisons import compare
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.recipe import Recipe, place_of
-from curate.run import Executor, Inputs, Options, kept_by_unit, parser_limits, take_inventory
+from curate.run import Executor, Inputs, Options, kept_by_unit, packs_of, parser_limits, take_inventory
+from curate.screen import stage as screen
 from curate.store import is_done
 from curate.units import Unit
 from manifests.mixture import Row
@@ -80,15 +81,20 @@ def plan(recipe: Recipe, options: Options) -> Plan:
     if len(inputs) < len(recipe.sources):
         ends = "a source is larger than a plan reads: `curate run` takes its inventory"
         return Plan(tuple(sources), (), ends, teacher.state, None, ())
-    stages, ends, rows, kept = _stages(recipe, inputs, key, teacher, options.work)
+    stages, ends, rows, kept = _stages(recipe, inputs, key, teacher, options)
     requests = None if kept is None else round(kept * shares)
     return Plan(tuple(sources), tuple(stages), ends, teacher.state, requests, rows)
 
 
+class _NotDoneError(Exception):
+    """A stage is not done, so what follows is not known."""
+
+
 def _stages(
-    recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, teacher: synthesize.TeacherState, work: Path
+    recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, teacher: synthesize.TeacherState, options: Options
 ) -> tuple[list[StagePlan], str, tuple[Row, ...], int | None]:
     stages: list[StagePlan] = []
+    work = options.work
 
     def done(name: str, units: Sequence[Unit]) -> bool:
         finished = sum(is_done(work, u.stage, u.key) for u in units)
@@ -102,15 +108,27 @@ def _stages(
     ]
     if not done("prepare", [u for _, u in prepared]):
         return stages, "the later stages depend on what prepare finds", (), None
+
+    def compared_before(stage: str, units: list[Unit]) -> list[Unit]:
+        if not done(stage, units):
+            raise _NotDoneError
+        return units
+
+    screening = screen.load(packs_of(recipe), options.recipe_folder, work)
     lost: list[select.Lost] = []
     while True:
-        selection = select.unit_of(recipe, prepared, lost)
+        del stages[1:]
+        try:
+            compared = compare(recipe, prepared, screening, lost, work, compared_before)
+        except _NotDoneError:
+            return stages, "the later stages depend on what is compared", (), None
+        selection = select.unit_of(recipe, prepared, compared, lost)
         if not is_done(work, "select", selection.key):
             done("select", [selection])
             return stages, "the later stages depend on what select keeps", (), None
         kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
         shown = present.units_of(recipe, prepared, kept)
-        spoken = synthesize.units_of(recipe, shown, teacher)
+        spoken = synthesize.units_of(recipe, shown, teacher, screening)
         newly = present.lost_of(work, [u for u in shown if is_done(work, "present", u.key)])
         newly = newly or synthesize.lost_of(work, [u for u in spoken if is_done(work, "synthesize", u.key)])
         if not newly:

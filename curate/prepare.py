@@ -5,8 +5,8 @@ caught: `RecordError` makes it failed, `Reject` makes it dropped, and any other 
 exception's type (never its text, which may quote the file). What was made of a record is then searched for its own
 identifiers (`curate.sweep`), and withheld where it holds one. All of it runs in a process of its own
 (`curate.sandbox`): a record that kills it ends as `failed(parser_died)`, and its neighbours do not notice. The unit's
-output is `media.tar` (canonical members, read later by byte range) and `rows.parquet` (one row per record: sketches in
-columns of their own, the record as JSON).
+output is `media.tar` (canonical members, read later by byte range), `rows.parquet` (one row per record: sketches in
+columns of their own, the record as JSON) and, where there are texts, `minhash.npy` (`curate.near.stored`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import io
 import itertools
+import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -24,11 +25,26 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
-from curate.handover import Given, handed_over, item_of, item_values, named, received, renamed, sent, taken_over
+from curate.handover import (
+    NO_SKETCHES,
+    Given,
+    Sketches,
+    as_asked,
+    handed_over,
+    item_of,
+    item_values,
+    named,
+    received,
+    renamed,
+    sent,
+    taken_over,
+)
 from curate.inventory import BYTES_PER_UNIT, DEFAULT_LIMITS, UNEXPECTED_REMEDY, KeyHint, cut
 from curate.keyring import Keyring
 from curate.loaded import Loaded, Reading, Stored
+from curate.near.stored import save_signatures
 from curate.sandbox import Answer, Answered, Began, Death, Limits, Said, Serve, Thing, run
+from curate.screen.ids import record_ids, sealed_ids
 from curate.store import file_sha256
 from curate.sweep import Needles, begin, hits_of, is_sealed, listening, same_path, sealed, withheld
 from curate.text import minhash, text_sha256
@@ -39,6 +55,7 @@ from manifests.record import (
     Record,
     canonical_json,
     content_sha256,
+    digest,
     is_view,
     record_from_json,
     record_key,
@@ -53,7 +70,7 @@ if TYPE_CHECKING:
     from curate.recipe import Recipe
 
 SERVE = "curate.prepare:open_records"
-PARSERS = ("curate.readers",)  # imported late here, because the worker itself reads no medium
+PARSERS = ("curate.readers", "curate.looks.kernels")  # imported late here, because the worker itself reads no medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +89,7 @@ class Prepared:
 
     record: Record
     members: tuple[tuple[str, Stored], ...] = ()
-    pixel_sha256: str = ""
-    text_sha256: str = ""
-    minhash: bytes = b""
+    sketches: Sketches = NO_SKETCHES
 
 
 def units_of(
@@ -120,6 +135,7 @@ def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
     ring = spec.key.keyring()
     counts: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
+    signatures: list[bytes] = []
     scratch = folder / "scratch"
     scratch.mkdir()
     with tarfile.open(folder / "media.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
@@ -127,9 +143,11 @@ def work(spec: PrepareSpec, folder: Path, _work: Path) -> Summary:
             key = given.record.key
             offsets = {name: _add_file(tar, f"{key}.{name}", stream, size) for name, stream, size in given.members}
             rows.append(_row(given, number, offsets))
+            signatures.append(given.sketches.minhash)
             counts[given.record.status] = counts.get(given.record.status, 0) + 1
     shutil.rmtree(scratch)
     pq.write_table(pa.Table.from_pylist(rows, schema=rows_schema()), folder / "rows.parquet")
+    save_signatures(folder, signatures)
     return {"records": len(rows), "statuses": counts, "failed": counts.get("failed", 0)}
 
 
@@ -186,6 +204,8 @@ def _checked(spec: PrepareSpec, item: Item, answer: Answer[Given], ring: Keyring
     """What the record says it is, is what was asked, or that with a sealed lineage; else its parser's process is not
     believed."""
     given = answer.value.record
+    if as_asked(given, item, spec.source):
+        return answer.value
     asked = item
     if item.form == "rows":
         files = tuple(dataclasses.replace(f, path=_unsealed(f.path, item, ring)) for f in given.files)
@@ -220,14 +240,16 @@ def open_records(setup: dict[str, Any]) -> Serve:
                 sweep.logged = logged
                 done = prepare_item(row, spec, Reading(spec.place, spec.deidentify, ring, scratch, sweep))
                 logged.clear()
-                sketches = (done.pixel_sha256, done.text_sha256, done.minhash)
+                ids = sealed_ids(record_ids(row, groups, sweep.named), ring) if done.record.status == "ready" else b""
+                sketches = dataclasses.replace(done.sketches, ids=ids)
                 yield Answered(sent(done.record, done.members, sketches, scratch, numbers))
 
     return serve
 
 
 def told_rows(spec: PrepareSpec, ring: Keyring) -> Iterator[tuple[Item, tuple[str, ...]]]:
-    """`expand`, each record with what its row calls its patient: the values that were made pseudonyms of for it."""
+    """`expand`, each record with what its row calls its patient: what its source says, and the values that were made
+    pseudonyms of for it."""
     asked: list[str] = []
 
     def pseudonym(kind: str, value: str) -> str:
@@ -235,7 +257,12 @@ def told_rows(spec: PrepareSpec, ring: Keyring) -> Iterator[tuple[Item, tuple[st
         return ring.pseudonym(kind, value)
 
     for row in expand(spec, pseudonym):
-        yield row, tuple(asked)
+        try:
+            known = spec.source.patients(row, spec.place)
+        except RecordError as error:
+            yield _unopened(row, error.reason, error.found, error.remedy), tuple(asked)
+        else:
+            yield row, (*asked, *known)
         asked.clear()
 
 
@@ -338,18 +365,30 @@ def finished(record: Record, loaded: Loaded) -> Prepared:
     )
     said = record_text(full)
     stored = {m.member: data for m, data in loaded.members}  # masks share one member
-    return Prepared(
-        record=full,
-        members=tuple(sorted(stored.items())),
+    sketches = Sketches(
         pixel_sha256=loaded.pixel_sha256,
         text_sha256=text_sha256(said),
         minhash=minhash(said).astype("<u4").tobytes() if loaded.kind == "text" else b"",
+        looks=loaded.looks,
     )
+    return Prepared(full, tuple(sorted(stored.items())), sketches)
 
 
 def record_text(record: Record) -> str:
     """All that a record says, for comparing it with others."""
     return "\n".join(t for t in (record.text, record.question, record.answer) if t)
+
+
+def marks_of(record: Record) -> str:
+    """Sixteen digits for the names of the structures that are marked; "" where there are none."""
+    labels = sorted({m.label for m in record.media if m.label})
+    return digest(labels)[:16] if labels else ""
+
+
+def template_of(record: Record) -> str:
+    """Sixteen digits for what a record says, whatever its numbers are; "" of a silent one."""
+    said = record_text(record)
+    return text_sha256(re.sub(r"\d+", "0", said))[:16] if said else ""
 
 
 def read_rows(folder: Path, columns: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
@@ -373,11 +412,15 @@ def rows_schema() -> pa.Schema:
             ("key", pa.string()),
             ("status", pa.string()),
             ("kind", pa.string()),
+            ("modality", pa.string()),
+            ("marks", pa.string()),
+            ("template", pa.string()),
             ("group", pa.string()),
             ("sha256", pa.string()),
             ("pixel_sha256", pa.string()),
             ("text_sha256", pa.string()),
-            ("minhash", pa.binary()),
+            ("looks", pa.binary()),
+            ("ids", pa.binary()),
             ("record", pa.string()),
             ("offsets", pa.string()),  # JSON: member -> [offset, size] in media.tar
             ("item", pa.int32()),  # which of the unit's items it comes from
@@ -391,11 +434,15 @@ def _row(prepared: Given, item: int, offsets: dict[str, tuple[int, int]]) -> dic
         "key": record.key,
         "status": record.status,
         "kind": record.kind,
+        "modality": record.modality,
+        "marks": marks_of(record),
+        "template": template_of(record),
         "group": record.group,
         "sha256": record.sha256,
-        "pixel_sha256": prepared.pixel_sha256,
-        "text_sha256": prepared.text_sha256,
-        "minhash": prepared.minhash,
+        "pixel_sha256": prepared.sketches.pixel_sha256,
+        "text_sha256": prepared.sketches.text_sha256,
+        "looks": prepared.sketches.looks,
+        "ids": prepared.sketches.ids,
         "record": prepared.text,
         "offsets": canonical_json(offsets),
         "item": item,

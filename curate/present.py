@@ -16,16 +16,16 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.archive import Members
 from curate.arrays import Image, Volume, decode_npy_gz
 from curate.code import code_version
-from curate.guard import PIECE
 from curate.pack import Range
 from curate.prepare import PrepareSpec, add_member, read_rows, record_of
 from curate.render import CANONICAL, RenderConfig, brings_masks, needs_masks, render_clip, render_image, render_volume
@@ -67,28 +67,6 @@ class Presented:
     split: str
     media: tuple[Media, ...]
     members: dict[str, Range]
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A record's prepared members, by name, in the archive that holds them."""
-
-    archive: BinaryIO
-    offsets: dict[str, list[int]]
-
-    def read(self, member: str) -> bytes:
-        self.archive.seek(self.offsets[member][0])
-        return self.archive.read(self.offsets[member][1])
-
-    def copy(self, member: str, path: Path) -> None:
-        """Write a member to a file piece by piece: a clip may be larger than memory."""
-        start, left = self.offsets[member]
-        self.archive.seek(start)
-        with path.open("wb") as out:
-            while left:
-                piece = self.archive.read(min(left, PIECE))
-                out.write(piece)
-                left -= len(piece)
 
 
 def units_of(recipe: Recipe, prepared: Sequence[tuple[str, Unit]], kept: Sequence[Kept]) -> list[Unit]:

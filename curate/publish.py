@@ -20,13 +20,29 @@ from curate.code import DECIDING_LIBRARIES, code_version, library_version
 from curate.documents import write_documents
 from curate.inventory import inputs_digest
 from curate.mix import PlannedShard, ShardPlan
+from curate.near.paragraphs import read_top
 from curate.recipe import Recipe, fingerprint
+from curate.screen.stage import Screening, summary
+from curate.select import SELECT_REASONS, Compared
 from curate.store import file_sha256, fsync, read_summary, unit_folder, write_atomic
 from curate.synthesize import TeacherState
 from curate.units import Unit
-from manifests.manifest import NAME, Counts, Manifest, Roots, ShardEntry, StageCount, Teacher, merkle_root
+from manifests.manifest import (
+    NAME,
+    Benchmark,
+    Counts,
+    Manifest,
+    Repeated,
+    Roots,
+    ShardEntry,
+    StageCount,
+    Teacher,
+    merkle_root,
+)
 from manifests.record import digest
-from sources.base import Entry
+from sources.base import PACKAGE, Entry
+
+MOST_REPEATED = 20  # paragraphs that a manifest names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,8 @@ class Made:
 
     recipe: Recipe
     key_state: str
+    screening: Screening
+    compared: Compared
     inputs: tuple[tuple[str, tuple[Entry, ...]], ...]
     prepared: tuple[Unit, ...]
     decisions: list[dict[str, Any]]
@@ -59,7 +77,7 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
     counts = count(made.decisions)
     manifest = Manifest(
         schema="medcurate/1",
-        recipe=made.recipe.model_dump(mode="json"),
+        recipe=recorded(made.recipe),
         fingerprint=fingerprint(made.recipe, _inputs(made), _code(made)),
         key=made.key_state,
         limit=made.limit,
@@ -69,11 +87,29 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
         ledger=parts,
         roots=Roots(shards=merkle_root(s.sha256 for s in shards), ledger=ledger_root),
         teacher=teacher_of(made),
+        benchmarks=tuple(Benchmark(**one) for one in summary(made.screening, work, made.compared.screened)),
+        repeated=_repeated(made, work),
         environment=environment(timings),
     )
     write_documents(out, manifest)
     write_atomic(out / NAME, manifest.to_json().encode())
     return manifest
+
+
+def recorded(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe as the manifest has it: without roots, which say where the data of one machine lie, and may
+    name its user. Those inside a package stay; they are the same everywhere."""
+    whole = recipe.model_dump(mode="json")
+    for source in whole["sources"]:
+        if not source["root"].startswith(PACKAGE):
+            del source["root"]
+    return whole
+
+
+def _repeated(made: Made, work: Path) -> tuple[Repeated, ...]:
+    counted = made.compared.repeated
+    top = read_top(work, counted)[:MOST_REPEATED] if counted else []
+    return tuple(Repeated(hash=one.hash, count=one.count, words=one.words) for one in top)
 
 
 def publish_shards(
@@ -161,18 +197,20 @@ def count(decisions: Sequence[dict[str, Any]]) -> Counts:
 
 def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tuple[StageCount, ...]:
     """The funnel: what each verb was given and left."""
-    ready = counts.kept + counts.duplicate
+    chosen = {reason: n for reason, n in counts.dropped.items() if reason in SELECT_REASONS}
+    ready = counts.kept + counts.duplicate + sum(chosen.values())
     drawn = sum(s.samples for s in shards)
     drafts = {task: sum(outcomes.values()) for task, outcomes in made.plan.drafts.items()}
     accepted = sum(outcomes.get("accepted", 0) for outcomes in made.plan.drafts.values())
-    lost = {f"dropped: {reason}": n for reason, n in counts.dropped.items()}
+    lost = {f"dropped: {reason}": n for reason, n in counts.dropped.items() if reason not in chosen}
+    left = {"duplicate": counts.duplicate} | {f"dropped: {reason}": n for reason, n in chosen.items()}
     lost |= {f"failed: {reason}": n for reason, n in counts.failed.items()}
     per_stage: dict[str, int] = {
         stage: sum(s.samples for s in shards if s.stage == stage) for stage in made.recipe.stages
     }
     return (
         StageCount(name="prepare", records_in=counts.read, records_out=ready, detail=lost),
-        StageCount(name="select", records_in=ready, records_out=counts.kept, detail={"duplicate": counts.duplicate}),
+        StageCount(name="select", records_in=ready, records_out=counts.kept, detail=left),
         StageCount(name="synthesize", records_in=counts.kept, records_out=accepted, detail=drafts),
         StageCount(name="mix", records_in=accepted, records_out=drawn, detail={"shortfall": made.plan.shortfall}),
         StageCount(name="pack", records_in=drawn, records_out=drawn, detail=per_stage),
@@ -199,11 +237,20 @@ def environment(timings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inputs(made: Made) -> str:
-    return digest([[name, inputs_digest(entries)] for name, entries in made.inputs] + [made.limit])
+    sources = [[name, inputs_digest(entries)] for name, entries in made.inputs]
+    return digest([*sources, made.limit, made.screening.identity])
 
 
 def _code(made: Made) -> str:
     modules = {type(s).__module__ for s in made.recipe.sources}
     tasks = {f"synth.tasks.{t.task}" for t in made.teacher.tasks}
-    stages = ("curate.prepare", "curate.select", "curate.present", "curate.synthesize", "curate.mix", "curate.pack")
+    stages = (
+        "curate.prepare",
+        "curate.comparisons",
+        "curate.select",
+        "curate.present",
+        "curate.synthesize",
+        "curate.mix",
+        "curate.pack",
+    )
     return code_version(*stages, *sorted(modules | tasks))

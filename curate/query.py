@@ -61,6 +61,20 @@ NAMED: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
             (evidence->>'score')::DOUBLE AS score, (evidence->>'threshold')::DOUBLE AS threshold,
             evidence->>'matched' AS matched FROM ledger WHERE status = 'duplicate' ORDER BY seq""",
         ),
+        "links": (
+            "which records show a slice, a frame, a part or the same as another",
+            """SELECT l.seq, l.key, l.source_uri, one->>'relation' AS relation, one->>'to' AS "to",
+            other.source_uri AS to_uri, one->>'axis' AS axis, (one->>'index')::BIGINT AS index,
+            (one->>'score')::DOUBLE AS score, l.split FROM (SELECT *, unnest(CAST(links AS JSON[])) AS one
+            FROM ledger WHERE links <> '') l LEFT JOIN ledger other ON other.key = one->>'to' ORDER BY l.seq, "to" """,
+        ),
+        "benchmarks": (
+            "what was found of each benchmark, by the method that found it and by what became of the records",
+            """SELECT one->>'pack' AS pack, one->>'method' AS method, status, count(DISTINCT key) AS records,
+            count(DISTINCT one->>'item') AS items, min((one->>'score')::DOUBLE) AS least_score,
+            any_value(source_uri ORDER BY seq) AS example FROM (SELECT *, unnest(CAST(benchmarks AS JSON[])) AS one
+            FROM ledger WHERE benchmarks <> '') GROUP BY ALL ORDER BY pack, method, status""",
+        ),
         "failures": (
             "every failed record with what was found and what would mend it",
             """SELECT seq, key, source_uri, reason, found, remedy FROM ledger WHERE status = 'failed'

@@ -29,6 +29,7 @@ from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import FaceFacts, clean_frames, clean_pixels, find_text_over_time, gate_face, gate_head
 from curate.deidentify.text import scrub_text
 from curate.loaded import Loaded, Reading, merged, said, shown, step
+from curate.looks.sketch import clip_sketch, image_sketch, volume_sketch
 from curate.members import Structures, clip_media, image_member, volume_members
 from curate.readers_dicom import read_dicom_cine, read_dicom_image, read_dicom_series, read_dicom_volume
 from curate.video import scenes
@@ -79,6 +80,7 @@ def read_volume_file(item: Item, reading: Reading) -> Loaded:
         facts=merged(item.facts, grid.facts, marked.facts, points),
         steps=steps,
         pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *marked.digests]),
+        looks=volume_sketch(grid),
         **texts,
     )
 
@@ -111,6 +113,7 @@ def read_picture(item: Item, reading: Reading) -> Loaded:
         steps=steps,
         pixel_sha256=pixel_sha256(decoded.pixels),
         phash=f"{phash(image.to_display(decoded)):016x}",
+        looks=image_sketch(decoded),
         **texts,
     )
 
@@ -139,6 +142,7 @@ def read_clip(item: Item, reading: Reading) -> Loaded:
         facts=merged(item.facts, scenes.clip_facts(info, times_s, cuts)),
         steps=steps,
         pixel_sha256=media.sha256,
+        looks=clip_sketch(path, times_s),
         **texts,
     )
 
@@ -165,6 +169,7 @@ def read_text(item: Item, reading: Reading) -> Loaded:
         members=(),
         facts=item.facts,
         steps=(step("read", "text"), *scrubbed, step("standardise", "Unicode NFKC, control characters removed")),
+        looks=b"",
         **texts,
     )
 

@@ -36,6 +36,7 @@ from curate.dicom import series as dicom_series
 from curate.dicom import stream as dicom_video
 from curate.dicom.marks import Marked, Subject, subject_of
 from curate.loaded import Loaded, Reading, merged, pair, said, shown, step
+from curate.looks.sketch import clip_sketch, image_sketch, volume_sketch
 from curate.members import Structures, clip_media, image_member, volume_members
 from curate.store import file_sha256
 from manifests.errors import RecordError
@@ -74,6 +75,7 @@ def read_dicom_image(item: Item, reading: Reading) -> Loaded:
         steps=steps,
         pixel_sha256=pixel_sha256(decoded.pixels),
         phash=f"{phash(image.to_display(decoded)):016x}",
+        looks=image_sketch(decoded),
         **texts,
     )
 
@@ -99,6 +101,7 @@ def read_dicom_cine(item: Item, reading: Reading) -> Loaded:
         facts=facts,
         steps=steps,
         pixel_sha256=made.pixel_sha256,
+        looks=clip_sketch(path, made.times_s),
         **texts,
     )
 
@@ -187,6 +190,7 @@ def _volume(item: Item, reading: Reading, ds: Dataset, read: Callable[[], Volume
         facts=merged(facts, grid.facts, marked.facts),
         steps=steps,
         pixel_sha256=media_sha256([pixel_sha256(grid.voxels), *marked.digests]),
+        looks=volume_sketch(grid),
         **texts,
     )
 

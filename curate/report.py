@@ -26,7 +26,7 @@ from curate.guard import typed
 from curate.store import write_atomic
 from curate.thumbnail import Picture, members_at, picture_of
 from manifests.errors import RecordError, VerificationError
-from manifests.manifest import Manifest, read_manifest
+from manifests.manifest import Manifest, StageCount, read_manifest
 from manifests.sample import STAGES
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ FROM ledger WHERE status = 'dropped' GROUP BY reason ORDER BY n DESC, reason LIM
 DUPLICATES = f"""
 SELECT source_uri AS uri, duplicate_of AS keeper, evidence FROM ledger WHERE status = 'duplicate'
 ORDER BY seq LIMIT {MOST_ROWS}"""  # noqa: S608
+LINKS = f"""
+SELECT l.source_uri AS uri, one->>'relation' AS relation, one->>'axis' AS axis, (one->>'index')::BIGINT AS index,
+  (one->>'score')::DOUBLE AS score, coalesce(other.source_uri, one->>'to') AS to_uri, l.split
+FROM (SELECT *, unnest(CAST(links AS JSON[])) AS one FROM ledger WHERE links <> '') l
+LEFT JOIN ledger other ON other.key = one->>'to'
+WHERE one->>'relation' <> 'same_media' ORDER BY l.seq, to_uri LIMIT {MOST_ROWS}"""  # noqa: S608
+RELATIONS = """
+SELECT one->>'relation' AS relation, count(*) AS n
+FROM (SELECT unnest(CAST(links AS JSON[])) AS one FROM ledger WHERE links <> '')
+GROUP BY ALL ORDER BY n DESC, relation"""
 METHODS = """
 SELECT regexp_extract(evidence, '"method":"([^"]*)"', 1) AS method, count(*) AS n
 FROM ledger WHERE status = 'duplicate' GROUP BY ALL ORDER BY n DESC, method"""
@@ -116,6 +126,8 @@ def page(out: Path) -> str:
             "dropped": ledger.rows(REASONS),
             "duplicates": duplicates(ledger),
             "methods": ledger.rows(METHODS),
+            "links": ledger.rows(LINKS),
+            "relations": ledger.rows(RELATIONS),
             "cards": cards(out, manifest, ledger),
             "most_rows": MOST_ROWS,
             "stages": STAGES,
@@ -170,13 +182,20 @@ def funnel(manifest: Manifest) -> list[dict[str, Any]]:
     rows = [
         ("read", "records", counts.read, "input records"),
         ("ready", "records", ready, _minus(counts.read - ready, "dropped or failed")),
-        ("kept", "records", select.records_out if select else counts.kept, _minus(counts.duplicate, "duplicate")),
+        ("kept", "records", counts.kept, _minus(ready - counts.kept, _why_left(select))),
         ("drafts", "samples", made, "offered by the tasks"),
         ("accepted", "samples", accepted, _minus(made - accepted, "failed a check")),
         ("drawn", "samples", samples, _change(samples - accepted)),
     ]
     most = {unit: max([1, *(n for _, u, n, _ in rows if u == unit)]) for unit in ("records", "samples")}
     return [{"name": name, "unit": u, "n": n, "note": note, "share": n / most[u]} for name, u, n, note in rows]
+
+
+def _why_left(select: StageCount | None) -> str:
+    left = [
+        name.removeprefix("dropped: ").replace("_", " ") for name, n in (select.detail if select else {}).items() if n
+    ]
+    return " or ".join(left) or "duplicate"
 
 
 def _minus(n: int, what: str) -> str:
@@ -264,7 +283,8 @@ def limits(manifest: Manifest) -> list[str]:
         lines.append("Pseudonyms were made with a public key: anybody who has the recipe can recompute them.")
     for what, choice in sorted((manifest.recipe.get("deidentify") or {}).items()):
         if isinstance(choice, dict):
-            lines += [f"{what.replace('_', ' ').capitalize()}: {verb} ({why})." for verb, why in sorted(choice.items())]
+            said = [(verb, why) for verb, why in sorted(choice.items()) if why is not False]
+            lines += [f"{what.replace('_', ' ').capitalize()}: {verb.replace('_', ' ')} ({why})." for verb, why in said]
     if manifest.limit is not None:
         lines.append(f"This run was limited to {manifest.limit} records of each source.")
     lines += [

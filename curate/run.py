@@ -16,12 +16,15 @@ from typing import Any
 
 from curate import inventory, listing, mix, prepare, present, publish, select, synthesize
 from curate.cluster import Outcome, ray_session, run_here, run_on_ray
+from curate.comparisons import compare
+from curate.decontaminate import DecontaminateConfig
 from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.progress import Progress
 from curate.recipe import Recipe, place_of
 from curate.sandbox import Limits
+from curate.screen import stage as screen
 from curate.store import is_done, read_summary, sweep_temporaries
 from curate.units import Unit, WorkerDeath
 from manifests.errors import MedcurateError, RecipeError
@@ -103,7 +106,7 @@ class Result:
 
 
 def run(recipe: Recipe, options: Options) -> Result:
-    """The five verbs in order. Raises `RecipeError` before anything is written, `MedcurateError` later."""
+    """All stages in order. Raises `RecipeError` before anything is written, `MedcurateError` later."""
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
     check_extras(recipe)
@@ -112,6 +115,8 @@ def run(recipe: Recipe, options: Options) -> Result:
         source.check(place)
         listing.look(source, place, parser_limits(recipe))
     teacher = synthesize.teacher_state(recipe)
+    options.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    screening = screen.load(packs_of(recipe), options.recipe_folder, options.work)
     sweep_temporaries(options.work)
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -119,13 +124,15 @@ def run(recipe: Recipe, options: Options) -> Result:
         pairs = list(zip(recipe.sources, places, strict=True))
         inputs = take_inventory(pairs, key, executor, parser_limits(recipe))
         prepared = prepare_all(recipe, inputs, key, executor)
-        decisions, spoken = select_and_synthesize(recipe, prepared, teacher, executor)
+        compared, decisions, spoken = select_and_synthesize(recipe, prepared, screening, teacher, executor)
         plan = mix.plan_shards(recipe, options.work, spoken)
         publish.discard_damaged(plan.shards, options.work)
         packed = executor.run("pack", [s.unit for s in plan.shards], fatal)
     made = publish.Made(
         recipe=recipe,
         key_state="public" if ring.public else "private",
+        screening=screening,
+        compared=compared,
         inputs=tuple((i.source.called, i.entries) for i in inputs),
         prepared=tuple(u for _, u in prepared),
         decisions=decisions,
@@ -178,6 +185,10 @@ def parser_limits(recipe: Recipe) -> Limits:
     return Limits(recipe.limits.memory, recipe.limits.seconds)
 
 
+def packs_of(recipe: Recipe) -> DecontaminateConfig:
+    return DecontaminateConfig(benchmarks=recipe.select.benchmarks)
+
+
 def check_extras(recipe: Recipe) -> None:
     """Raise `RecipeError` for what the recipe asks and this installation cannot do."""
     missing = ocr_missing() if recipe.deidentify.burned_in == "detect" else ""
@@ -186,24 +197,31 @@ def check_extras(recipe: Recipe) -> None:
 
 
 def select_and_synthesize(
-    recipe: Recipe, prepared: Sequence[tuple[str, Unit]], teacher: synthesize.TeacherState, executor: Executor
-) -> tuple[list[dict[str, Any]], list[Unit]]:
+    recipe: Recipe,
+    prepared: Sequence[tuple[str, Unit]],
+    screening: screen.Screening,
+    teacher: synthesize.TeacherState,
+    executor: Executor,
+) -> tuple[select.Compared, list[dict[str, Any]], list[Unit]]:
     """What is kept, rendered and told of. A record that cannot be rendered, or of which something was made that holds
     an identifier of its source, is taken out and the selection made again, because it may have stood for duplicates
     that can stay: as often as something is lost, which each time is less."""
     work = executor.options.work
     lost: list[select.Lost] = []
     while True:
-        selection = executor.run("select", [select.unit_of(recipe, prepared, lost)], fatal)[0]
+        compared = compare(
+            recipe, prepared, screening, lost, work, lambda stage, units: executor.run(stage, units, fatal)
+        )
+        selection = executor.run("select", [select.unit_of(recipe, prepared, compared, lost)], fatal)[0]
         decisions = select.read_decisions(work, selection)
         kept = kept_by_unit(work, [u for _, u in prepared], decisions)
         presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
         newly = present.lost_of(work, presented)
         if not newly:
-            spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher), fatal)
+            spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher, screening), fatal)
             newly = synthesize.lost_of(work, spoken)
             if not newly:
-                return decisions, spoken
+                return compared, decisions, spoken
         lost += newly
 
 

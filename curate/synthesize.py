@@ -28,6 +28,8 @@ from curate.code import code_version
 from curate.pack import Range
 from curate.prepare import PrepareSpec, read_rows
 from curate.present import Presented, PresentSpec, read_presented
+from curate.screen.drafts import screened
+from curate.screen.stage import NONE, Screening
 from curate.select import Lost
 from curate.shard import layout, sample_bytes, sample_json
 from curate.store import read_summary, unit_folder
@@ -94,6 +96,7 @@ class SynthesizeSpec:
     stages: tuple[StageName, ...]
     teacher: TeacherConfig | None
     seed: int
+    screening: Screening = NONE
 
 
 def teacher_state(recipe: Recipe) -> TeacherState:
@@ -110,8 +113,11 @@ def teacher_state(recipe: Recipe) -> TeacherState:
     return TeacherState(recipe.teacher, teacher.model, teacher.revision, "asked", recipe.tasks)
 
 
-def units_of(recipe: Recipe, presented: Sequence[Unit], teacher: TeacherState) -> list[Unit]:
-    """One unit per presented unit; an edited prompt changes the keys of the units that ask it."""
+def units_of(
+    recipe: Recipe, presented: Sequence[Unit], teacher: TeacherState, screening: Screening = NONE
+) -> list[Unit]:
+    """One unit per presented unit; an edited prompt changes the keys of the units that ask it, and so do benchmarks,
+    where a teacher is asked."""
     modules = (f"synth.tasks.{task.task}" for task in teacher.tasks)
     code = code_version("curate.synthesize", *modules)
     asked = teacher.config is not None
@@ -125,10 +131,13 @@ def units_of(recipe: Recipe, presented: Sequence[Unit], teacher: TeacherState) -
             "teacher": [teacher.model, teacher.revision],
             "seed": recipe.seed,
         }
+        if asked and screening.packs:
+            identity["benchmarks"] = [screening.identity, screening.policies]
         made: PresentSpec = unit.spec
         spec = SynthesizeSpec(
-            unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.config, recipe.seed
-        )
+            unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.config, recipe.seed,
+            screening if asked else NONE,
+        )  # fmt: skip
         key = unit_key("synthesize", code, identity)
         needs = (("GPU", 1.0),) if asked and teacher.config is not None and teacher.config.backend == "vllm" else ()
         units.append(Unit("synthesize", key, spec, unit.label, unit.records, resources=needs))
@@ -143,7 +152,7 @@ def work(spec: SynthesizeSpec, folder: Path, work_folder: Path) -> Summary:
     with (folder / "samples.jsonl").open("wb") as stream:
         for presented in read_presented(work_folder, spec.presented):
             read = member_reader(presented, work_folder)
-            rows += [_store(presented, d, stream) for d in record_drafts(presented, read, spec, asking)]
+            rows += [_store(presented, d, stream) for d in record_drafts(presented, read, spec, asking, work_folder)]
             asked[presented.record.key] = asking.taken()
     if asking.transient:
         raise TeacherError(
@@ -238,9 +247,10 @@ def member_reader(presented: Presented, work_folder: Path) -> Callable[[str], by
 
 
 def record_drafts(
-    presented: Presented, read: Callable[[str], bytes], spec: SynthesizeSpec, asking: Asking
+    presented: Presented, read: Callable[[str], bytes], spec: SynthesizeSpec, asking: Asking, work_folder: Path
 ) -> Iterator[Draft]:
-    """All drafts of one record for the stages asked, numbered within each stage."""
+    """All drafts of one record for the stages asked, numbered within each stage; what a teacher wrote is compared with
+    the benchmarks' packs in the work folder."""
     record = presented.record
     view = view_of(presented.media, read, record.facts, (record.text, record.question, record.answer))
     made: list[Draft] = []
@@ -253,6 +263,7 @@ def record_drafts(
         if task.task in TEACHER_TASKS and is_asked(task, record.key):
             ask: Ask = asking.ask
             told += TEACHER_TASKS[task.task](record, view, task, spec.seed, ask, proven)
+    told = screened(spec.screening, work_folder, told)
     yield from _numbered([d for d in _one_conversation(told) if d.stage in spec.stages])
 
 

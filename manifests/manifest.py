@@ -79,6 +79,29 @@ class Teacher(Config):
     rejected: dict[str, int] = Field(default_factory=dict)
 
 
+class Benchmark(Config):
+    """One pack that records were compared with, and what it met: records by the method that proves most. `unchecked`
+    items say too little to be found by their text."""
+
+    pack: str
+    sha256: str
+    policy: str
+    reason: str
+    items: int
+    unchecked: int
+    items_met: int
+    records: int
+    by_method: dict[str, int]
+
+
+class Repeated(Config):
+    """A paragraph that stands in many texts: XXH64 of its comparison form, how often it stands, its words."""
+
+    hash: str
+    count: int
+    words: int
+
+
 class Manifest(Config):
     """The whole of manifest.json."""
 
@@ -93,6 +116,8 @@ class Manifest(Config):
     ledger: tuple[LedgerPart, ...]
     roots: Roots
     teacher: Teacher
+    benchmarks: tuple[Benchmark, ...] = ()
+    repeated: tuple[Repeated, ...] = ()  # the most frequent, where the recipe counts paragraphs
     environment: dict[str, Any]
 
     def to_json(self) -> str:

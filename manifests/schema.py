@@ -54,6 +54,8 @@ LEDGER = pa.schema(
         ("remedy", pa.string()),
         ("duplicate_of", pa.string()),
         ("evidence", pa.string()),  # JSON of the decision: method, score, threshold, matched record
+        ("links", pa.string()),  # JSON: what else it shows, a list of {relation, to, ...}; "" of a record without links
+        ("benchmarks", pa.string()),  # JSON: what it holds of benchmarks, a list of hits; "" where nothing was found
         ("shard", pa.string()),
         ("licence", pa.string()),
         ("access", pa.string()),

@@ -153,6 +153,11 @@ class SourceConfig(Licensed):
         """The records of a container item; only a source that makes items of form `rows` has them."""
         yield item
 
+    def patients(self, item: Item, place: Place) -> tuple[str, ...]:
+        """What the table row of an item calls its patient, as written there; () where no row does. For the sentinel
+        sweep, which looks for it in what is made of the item; never to be written."""
+        return ()
+
 
 def resolve_root(root: str, recipe_folder: Path, data: Path | None) -> Path:
     """Where a source's files are: `package:NAME/folder` inside an installed package, an absolute path, or a path

@@ -93,7 +93,7 @@ class NiftiMasks(SourceConfig):
                     entry,
                     "failed",
                     "mask_missing",
-                    f"no label map for '{PurePosixPath(entry.path).name}' in '{self.labels_folder}'",
+                    f"no label map of the volume's name in '{self.labels_folder}'",
                     "add it, correct `labels_folder`, or leave `labels` out",
                 )
             wanted += [(name, label_map, value) for value, name in sorted(self.labels.items())]

@@ -11,8 +11,10 @@ mistake of the recipe, and raises `RecipeError` before anything is written. What
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -37,6 +39,7 @@ Row = dict[str, str]
 HEAD_BYTES = 1 << 20
 MAX_LINE = 16 << 20
 DELIMITERS = ",;\t|"
+FIRST_LINE = 2  # of the rows: the header has the first
 
 
 class TableConfig(SourceConfig):
@@ -71,6 +74,21 @@ class TableConfig(SourceConfig):
         for name, path in self.tables(place):
             _check_columns(self, header_of(path, name))
 
+    def patients(self, item: Item, place: Place) -> tuple[str, ...]:
+        """The group column of the item's row. The table is read again, once in a process: items hold pseudonyms only.
+
+        Raises `RecordError` `bad_table`, and `changed_since_plan` where the row is not there any more."""
+        lines = [int(f.fragment.removeprefix("line=")) for f in item.files if f.role == "table" and f.fragment]
+        if not self.group or not lines:
+            return ()
+        path = find_table(self.table, place)
+        state = path.stat()
+        values = _column(self.table, path, self.group, (state.st_size, state.st_mtime_ns))
+        if max(lines) >= len(values) + FIRST_LINE:
+            found = f"{len(values)} rows in '{self.table}'"
+            raise RecordError("changed_since_plan", found, "run again: it is planned anew")
+        return tuple(value for line in lines if (value := values[line - FIRST_LINE]))
+
     def row_item(self, row: Row, line: int, media: tuple[str, Entry], form: Form, pseudonym: Pseudonym) -> Item:
         """A row and its file as an item; `media` is the item's identity and the file's entry."""
         identity, entry = media
@@ -96,7 +114,7 @@ def table_items(
     claims: dict[str, int] = {}
     named: set[str] = set()
     line = 1  # the header
-    for line, row in enumerate(read_table(config, place), start=2):
+    for line, row in enumerate(read_table(config, place), start=FIRST_LINE):
         path = _media_path(config.media_column(), row, config.table)
         if path not in by_path:
             yield _missing(config.table, line, row)
@@ -155,14 +173,18 @@ def read_table(config: TableConfig, place: Place) -> Iterator[Row]:
     """Rows as text, header names stripped, one by one.
 
     Raises `RecordError` `bad_table` where the table breaks, `RecipeError` where it lacks a column."""
-    name, remedy = config.table, "mend the table, or write it anew as UTF-8 CSV, then run again"
+    return _rows(config.table, find_table(config.table, place), functools.partial(_check_columns, config))
+
+
+def _rows(name: str, path: Path, check: Callable[[Sequence[str]], None]) -> Iterator[Row]:
+    remedy = "mend the table, or write it anew as UTF-8 CSV, then run again"
     read = 0
     try:
-        with find_table(name, place).open(encoding="utf-8-sig") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             delimiter = delimiter_of(stream.readline(HEAD_BYTES))
             stream.seek(0)
             reader = csv.DictReader(_lines(stream), delimiter=delimiter)
-            _check_columns(config, [str(column).strip() for column in reader.fieldnames or ()])
+            check([str(column).strip() for column in reader.fieldnames or ()])
             for row in reader:
                 read += 1
                 yield {str(k).strip(): (v or "").strip() for k, v in row.items() if not isinstance(v, list)}
@@ -172,6 +194,12 @@ def read_table(config: TableConfig, place: Place) -> Iterator[Row]:
         raise RecordError("bad_table", f"no CSV in '{name}' after row {read}", remedy) from None
     except OSError as error:
         raise RecordError("bad_table", f"'{name}' cannot be read ({type(error).__name__})", remedy) from None
+
+
+@functools.lru_cache(maxsize=2)
+def _column(name: str, path: Path, column: str, _state: tuple[int, int]) -> tuple[str, ...]:
+    """One column of a whole table, in the order of its rows, equal values once in memory."""
+    return tuple(sys.intern(row.get(column, "")) for row in _rows(name, path, lambda _: None))
 
 
 def _lines(stream: TextIO) -> Iterator[str]:

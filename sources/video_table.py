@@ -57,9 +57,9 @@ class VideoTable(TableConfig):
         start, end = (row.get(column, "") if column else "" for column in (self.start, self.end))
         if not start and not end:
             return None
-        clip = (seconds(start) if start else 0.0, seconds(end) if end else math.nan)
+        clip = (seconds(start, self.start) if start else 0.0, seconds(end, self.end) if end else math.nan)
         if not clip[0] < clip[1]:
-            found = f"a start at '{start[:20]}' and an end at '{end[:20]}'"
+            found = "an end that does not come after its start" if end else "a start without an end"
             raise RecordError("clip_range", found, "give an end that comes after the start")
         return clip
 
@@ -84,10 +84,11 @@ class VideoTable(TableConfig):
                 yield not_a_record(entry, "a file that is no video")
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, column: str = "") -> float:
     """A time of a table in seconds: `12.5`, `01:02.5` (minutes, seconds), `1:01:02.250`; rounded to milliseconds.
 
-    Raises RecordError `clip_range` for anything else, also for 60 and more minutes or seconds behind a colon.
+    Raises RecordError `clip_range` for anything else, also for 60 and more minutes or seconds behind a colon; it names
+    the column and the length of what stands there, which may be anything.
     """
     match = re.fullmatch(
         r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d{1,9})?)", text.strip().replace(",", "."), re.ASCII
@@ -95,5 +96,6 @@ def seconds(text: str) -> float:
     hours, minutes, rest = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, math.nan)
     in_order = rest < 60 or ":" not in text
     if not match or not in_order or (match[1] and minutes >= 60):
-        raise RecordError("clip_range", f"a time '{text[:20]}'", "write seconds, mm:ss or hh:mm:ss.mmm")
+        found = f"{len(text)} characters that are no time" + (f" in column '{column}'" if column else "")
+        raise RecordError("clip_range", found, "write seconds, mm:ss or hh:mm:ss.mmm")
     return round(hours * 3600 + minutes * 60 + rest, 3)

@@ -6,13 +6,16 @@ against the facts. `verify_answer` and its verifiers, which reward a response ag
 Covered: English, numbers and units as `synth.quantities` reads them, NegEx-like negation scopes (Chapman et al. 2001,
 doi:10.1006/jbin.2001.1029). Not covered: words outside the lexicons of `synth.facts`, hedges ("possible"), pronouns
 across sentences, "respectively", arithmetic that a text does on facts, dates, and other languages.
+
+Time is linear in the length of a text: what looks around itself within a sentence is given at most `PIECE` characters
+at a time, and a text beyond `MAX_TEXT` is not judged but fails every check.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -27,6 +30,9 @@ from synth.rewards import verify_answer as verify_answer
 
 # --- faithfulness ----------------------------------------------------------------------------------------------------
 
+MAX_TEXT = 16_384  # characters: several times the longest answer that a prompt of ours asks for
+PIECE = 1_000  # characters; ten sentences or so
+_CUT = re.compile(r"\n|(?<=[^\W\d])[.;!?]\s(?!\s*\d)")  # ends of lines and sentences, not of "1." in a list
 CHECKS = ("numbers", "units", "sides", "modality", "anatomy", "plane", "findings", "negation")
 _IMPLIED_UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -47,6 +53,7 @@ _COORDINATES = frozenset({"box", "centroid_mm", "landmark"})  # their commas par
 _YES = frozenset({"yes", "present", "positive", "true", "1"})
 _NO = frozenset({"no", "absent", "negative", "none", "false", "0", "not present"})
 _SIDE_CODES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
+_NEAR = 32  # characters before a number in which "approximately" is looked for
 _ROUGHLY = re.compile(r"\b(?:about|approximately|roughly|nearly|around|some)\s*\Z|[~≈]\s*\Z", re.IGNORECASE)
 
 
@@ -95,9 +102,9 @@ def _known(facts: tuple[Fact, ...]) -> _Known:
         text=text,
         amounts=tuple(pair for f in facts for pair in _amounts(f)),
         sides=sides | ({"left", "right"} if "bilateral" in sides else set()),
-        paired=frozenset(side_pairs(text)),
+        paired=frozenset(pair for piece in _pieces(text) for pair in side_pairs(piece)),
         anatomy=frozenset(anatomy | {PART_OF[name] for name in anatomy if name in PART_OF}),
-        claims=read_claims(text),
+        claims=_claims(text),
     )
 
 
@@ -123,29 +130,50 @@ class _Problems(NamedTuple):
             self.found[check].append(evidence)
 
 
+def _pieces(text: str) -> Iterator[str]:
+    """The text in pieces of at most `PIECE` characters, cut behind a sentence where one ends, else at a blank."""
+    start = 0
+    while len(text) - start > PIECE:
+        ends = [match.end() for match in _CUT.finditer(text, start, start + PIECE)]
+        blank = text.rfind(" ", start + 1, start + PIECE)
+        end = ends[-1] if ends else blank if blank > 0 else start + PIECE
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
 def _check_numbers(text: str, known: _Known, out: _Problems) -> None:
-    for clause in clauses(text):
+    for clause in (clause for piece in _pieces(text) for clause in clauses(piece)):
+        subjects = _subjects(clause)
         for q in quantities(clause):
-            rough = _ROUGHLY.search(clause[: q.start]) is not None
+            rough = _ROUGHLY.search(clause, max(0, q.start - _NEAR), q.start) is not None
             about = [a for k, a in known.amounts if _matches(q, k, rough, any_unit=False)]
             same_digits = any(_matches(q, k, rough, any_unit=True) for k, _ in known.amounts)
             out.note("numbers", not about and not same_digits, f"{q.token!r}: no fact has this number")
             out.note("units", not about and same_digits, f"{q.token!r}: the facts give this number another unit")
             if about and all(about):
-                _check_subject(clause, q, about, out)
+                _check_subject(subjects, q, about, out)
     flat = known.text.casefold().replace("-", "")
     for code in codes_in(text):
         out.note("numbers", code.casefold().replace("-", "") not in flat, f"{code!r}: no fact holds it")
 
 
-def _check_subject(clause: str, q: Quantity, about: Sequence[str], out: _Problems) -> None:
+@functools.lru_cache(maxsize=256)
+def _subjects(words: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The structures and the sides that a clause, or a fact, speaks of."""
+    return frozenset(t.name for t in terms_in(words, "anatomy")), frozenset(sides_in(words))
+
+
+def _check_subject(
+    subjects: tuple[frozenset[str], frozenset[str]], q: Quantity, about: Sequence[str], out: _Problems
+) -> None:
     """A number that the facts give for one structure may not stand in a clause that speaks of others only."""
-    named = {t.name for t in terms_in(clause, "anatomy")}
-    owners = {t.name for a in about for t in terms_in(a, "anatomy")}
+    named, sides = subjects
+    owners = {name for a in about for name in _subjects(a)[0]}
     owners |= {PART_OF[name] for name in owners if name in PART_OF}
     if named and owners:
         out.note("anatomy", not named & owners, f"{q.token!r} belongs to {about[0]!r}")
-    sides, owner_sides = set(sides_in(clause)), {s for a in about for s in sides_in(a)}
+    owner_sides = {side for a in about for side in _subjects(a)[1]}
     if sides and owner_sides:
         out.note("sides", not sides & (owner_sides | {"bilateral"}), f"{q.token!r} belongs to {about[0]!r}")
 
@@ -154,7 +182,7 @@ def _check_sides(text: str, known: _Known, out: _Problems) -> None:
     for side in sides_in(text):
         ok = side in known.sides or (side == "bilateral" and {"left", "right"} <= known.sides)
         out.note("sides", not ok, f"{side!r}: the facts say {', '.join(sorted(known.sides)) or 'no side'}")
-    for side, organ in side_pairs(text):
+    for side, organ in (pair for piece in _pieces(text) for pair in side_pairs(piece)):
         sides = {s for s, o in known.paired if o == organ}
         ok = not sides or side in sides or "bilateral" in sides or (side == "bilateral" and {"left", "right"} <= sides)
         out.note("sides", not ok, f"{side} {organ}: the facts say {', '.join(sorted(sides))}")
@@ -178,8 +206,14 @@ def _planes(text: str) -> frozenset[str]:
     return frozenset(t.name for t in terms_in(text, "planes")) | frozenset(codes)
 
 
+def _claims(text: str) -> Claims:
+    several = [read_claims(piece) for piece in _pieces(text)]
+    affirmed = frozenset(name for claims in several for name in claims.affirmed)
+    return Claims(affirmed, tuple(one for claims in several for one in claims.denied))
+
+
 def _check_claims(text: str, known: _Known, out: _Problems) -> None:
-    said, facts = read_claims(text), known.claims
+    said, facts = _claims(text), known.claims
     denied = {name for _, findings, _ in facts.denied for name in findings}
     other = {word for _, _, words in facts.denied for word in words}
     all_denied = "finding" in denied
@@ -205,8 +239,12 @@ def faithfulness(text: str, facts: Sequence[Fact], turn: int) -> list[Verdict]:
     structure that they stand beside, and for the structure whose number the clause gives. modality, plane: the
     named ones are the facts'. anatomy: each organ or region is named by a fact or holds one that is. findings: each
     listed finding is stated by a fact. negation: what is denied is denied by a fact, and what a fact denies is not
-    stated. `score` is the share of supported words, 1 where there was none; `evidence` has the first offences.
+    stated. `score` is the share of supported words, 1 where there was none; `evidence` has the first offences. A text
+    beyond `MAX_TEXT` fails every check with score 0.
     """
+    if len(text) > MAX_TEXT:
+        found = f"not judged: {len(text)} characters, at most {MAX_TEXT} are"
+        return [_verdict(check, False, found, turn) for check in CHECKS]
     known = _known(tuple(facts))
     out = _Problems({c: [] for c in CHECKS}, dict.fromkeys(CHECKS, 0))
     _check_numbers(text, known, out)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.corpus import make_corpus, run_recipe
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays until the end: the garbage collector need not walk it in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished output of real data in a few shards, some of it held out; read only: tests copy it to tamper."""
+    from tests.corpus import (
+        make_corpus,
+        run_recipe,
+    )  # not above: the process that only hands out tests needs none of it
+
     folder = tmp_path_factory.mktemp("small")
     out = folder / "out"
     run_recipe(make_corpus(folder / "corpus"), out, "select.split.val=0.5", work=folder / "work")

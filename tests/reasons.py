@@ -34,7 +34,10 @@ def page() -> str:
     for house in ("sources", "curate"):
         for path in sorted((ROOT / house).rglob("*.py")):
             name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
-            for reason, status, remedy in _reasons(ast.parse(path.read_text())):
+            text = path.read_text()
+            if not any(f"{call}(" in text for call in CALLS):
+                continue
+            for reason, status, remedy in _reasons(ast.parse(text)):
                 modules, remedies = rows[reason, status]
                 modules.add(name)
                 remedies |= {remedy} if remedy else set()

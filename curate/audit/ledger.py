@@ -71,6 +71,7 @@ class Index:
     samples: dict[str, dict[str, Placed]] = field(default_factory=lambda: defaultdict(dict))  # shard -> key -> place
     order: list[tuple[int, str]] = field(default_factory=list)  # (seq, key) as the rows stand
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)  # slices, frames, parts, equal media
     media: list[tuple[str, str, str]] = field(default_factory=list)  # (kind, source sha256, key)
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, Counter[str]] = field(default_factory=lambda: {"dropped": Counter(), "failed": Counter()})
@@ -104,6 +105,7 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
         )
     _check_order(index, manifest, findings)
     _check_duplicates(index, findings)
+    _check_links(index, findings)
     _check_splits(index, findings)
     return index
 
@@ -255,6 +257,10 @@ def _take(place: str, row: dict[str, Any], index: Index, findings: Findings) -> 
         index.reasons[row["status"]][row["reason"]] += 1
     if row["duplicate_of"]:
         index.duplicates.append((key, row["duplicate_of"]))
+    try:
+        index.links += [(key, str(link["to"])) for link in json.loads(row["links"] or "[]")]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        findings.add("links", place, f"no list of links: {row['links'][:80]!r}", RUN_AGAIN)
     if row["kind"] not in ("", "text") and row["split"]:
         index.media.append((row["kind"], row["source_sha256"], key))
     for sample in row["samples"]:
@@ -298,10 +304,17 @@ def _check_duplicates(index: Index, findings: Findings) -> None:
             findings.add("duplicate_of", where, f"duplicate of {keeper}, which {state}", RUN_AGAIN)
 
 
+def _check_links(index: Index, findings: Findings) -> None:
+    for key, to in index.links:
+        if to not in index.records or to == key:
+            where = f"ledger seq {index.records[key].seq} record {key}"
+            findings.add("links", where, f"linked to {to[:40]!r}, which is no other record", RUN_AGAIN)
+
+
 def _check_splits(index: Index, findings: Findings) -> None:
-    """No patient, and no medium, in two splits."""
+    """No patient, and no medium or anything that shows a part of it, in two splits."""
     first: dict[tuple[str, str], str] = {}
-    links = list(index.duplicates)
+    links = [*index.duplicates, *index.links]
     for kind, sha256, key in index.media:
         links.append((key, first.setdefault((kind, sha256), key)))
     rows = ((key, known.group, known.split) for key, known in index.records.items())

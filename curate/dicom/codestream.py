@@ -1,8 +1,12 @@
-"""What a JPEG 2000 codestream claims, read before a decoder takes memory for it.
+"""What a JPEG 2000 codestream claims, read before a decoder takes memory for it; and whether a JPEG-LS one ends.
 
 Standard: ISO/IEC 15444-1 A.4 (tile-parts), A.5.1 (SIZ), A.6.1 (COD), I.4 (the boxes of a JP2 file, which some writers
 put into DICOM although PS3.5 A.4.4 has the bare codestream). OpenJPEG takes memory by tile and by precinct, whatever
 the size of the image, so both are bounded by the image. Not covered: what stands in the coded data themselves.
+
+JPEG-LS (ISO/IEC 14495-1) is not bounded by its size: a run codes up to 32,768 equal pixels in one bit (A.7.1.2), so
+a sound frame of 577 bytes holds 4096 x 4096 pixels, and one that is too small for what it claims costs CharLS a quarter
+of a second for 64 million pixels. What costs it ten seconds is a broken scan whose data run out where no marker stands.
 """
 
 from __future__ import annotations
@@ -74,6 +78,13 @@ def _codestream_of(frame: bytes) -> int | None:
             return None
         at += size
     return None
+
+
+def has_end(frame: bytes) -> bool:
+    """Whether a JPEG-LS frame has the end marker that C.1 asks for behind the last scan's header. It cannot stand in a
+    scan's data, where a zero bit follows every 0xFF. CharLS decodes no frame without one, and takes up to ten seconds
+    to say so."""
+    return frame.find(_END, max(frame.rfind(b"\xff\xda"), 0)) >= 0
 
 
 def _least_precinct(cod: bytes) -> int:

@@ -31,7 +31,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 
 from curate.arrays import Array, Units, narrow
-from curate.dicom.codestream import j2k_header, require_sound
+from curate.dicom.codestream import has_end, j2k_header, require_sound
 from curate.dicom.colour import rgb_values as rgb_values
 from curate.dicom.colour import ybr_to_rgb
 from curate.dicom.header import bad_header, frame_count, integer_of, number_of, text_of, transfer_syntax, value_of
@@ -252,6 +252,8 @@ def _checked_codestream(instance: Dataset, syntax: uid.UID, frame: bytes) -> _St
         raise RecordError("codestream_mismatch", found, _FETCH)
     if told is not None:
         require_sound(frame, told)
+    elif syntax in _LS and not has_end(frame):
+        raise RecordError("truncated_pixels", "a JPEG-LS frame without its end marker", _REFETCH)
     values = stream.rows * stream.columns * samples
     if values > max(_MOST_SWOLLEN, _MAX_SWELLING * len(frame)):
         raise RecordError("too_large", f"{values} values in a frame of {len(frame)} bytes", _FETCH)

@@ -19,6 +19,7 @@ import numpy as np
 from pydicom import uid
 
 from curate.arrays import Array, Units, narrow
+from curate.dicom.codestream import has_end
 from curate.dicom.header import bad_header, integer_of, modality, number_of, read_whole, text_of, value_of
 from curate.dicom.pixels import decode, modality_values
 from curate.dicom.rescale import to_float32, whole_ends
@@ -334,7 +335,7 @@ def _is_expected_j2k(frame: bytes, values: Values) -> bool:
 
 
 def _is_expected_jpeg_ls(frame: bytes, values: Values) -> bool:
-    """A stream whose frame header comes first or after application data, ISO/IEC 14495-1 C.2.2."""
+    """A whole stream whose frame header comes first or after application data, ISO/IEC 14495-1 C.2.2."""
     at = 2
     while frame[at : at + 2] in (b"\xff\xe8", b"\xff\xe0", b"\xff\xfe"):
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
@@ -342,7 +343,11 @@ def _is_expected_jpeg_ls(frame: bytes, values: Values) -> bool:
     expected = bytes((values.stored,)) + size + b"\x01"
     small = max(values.rows, values.columns) < 1 << 16
     return (
-        small and frame[:2] == b"\xff\xd8" and frame[at : at + 2] == b"\xff\xf7" and frame[at + 4 : at + 10] == expected
+        small
+        and has_end(frame)
+        and frame[:2] == b"\xff\xd8"
+        and frame[at : at + 2] == b"\xff\xf7"
+        and frame[at + 4 : at + 10] == expected
     )
 
 

@@ -1,4 +1,8 @@
-"""The thresholds by which media are taken for one another; part of a recipe, so part of a run's identity."""
+"""The thresholds by which media are taken for one another; part of a recipe, so part of a run's identity.
+
+What is hashed does not depend on them: how slices and frames are chosen is fixed in `curate.looks.volume` and
+`curate.looks.video`, so that stored looks serve every recipe.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ class LooksConfig(Config):
     `whole_*` judge the picture with and without its borders, `turned_*` the same mirrored or turned, `part_*` its
     halves and parts. A score is a median of local correlations (`curate.looks.confirm`): lower it for more recall,
     raise it to keep more alike media apart.
+    Pictures whose hashes of the whole differ in at most `sure_bits` need no more than `sure_score`: two weak proofs of
+    different kinds make one, where strong compression has left little local contrast to compare.
     """
 
     whole_low_bits: int = Field(default=14, ge=0, le=20)
@@ -23,11 +29,9 @@ class LooksConfig(Config):
     part_bits: int = Field(default=32, ge=0, le=48)
     turns: bool = True  # also mirrors and quarter turns of pictures
     image_score: float = Field(default=0.7, gt=0, le=1)
+    sure_bits: int = Field(default=16, ge=0, le=48)
+    sure_score: float = Field(default=0.5, gt=0, le=1)
     slice_score: float = Field(default=0.7, gt=0, le=1)
     volume_score: float = Field(default=0.7, gt=0, le=1)
     frame_score: float = Field(default=0.7, gt=0, le=1)
     matches: int = Field(default=3, ge=2)  # slices or frames in line before two stacks are compared
-    slice_step_mm: float = Field(default=2.0, gt=0)
-    anchor_mm: float = Field(default=10.0, gt=0)
-    frame_step_s: float = Field(default=0.25, gt=0)
-    frame_anchor_s: float = Field(default=0.5, gt=0)

@@ -45,12 +45,12 @@ def reduced(pixels: Array, side: int = GRID) -> NDArray[np.uint16]:
     out = np.empty((side, side), np.uint16)
     if pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == np.uint8 and pixels.size:
         flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
-        kernels.reduce_colour(flat, np.zeros((side, flat.shape[1]), np.int32), out)
+        kernels.reduce_colour(flat, out)
         return out
     if pixels.ndim != 2 or pixels.size == 0 or pixels.dtype.kind not in "biuf":
         raise RecordError("not_an_image", f"{pixels.dtype} {pixels.shape}", "give (y, x) numbers or (y, x, 3) uint8")
     if pixels.dtype == np.uint8:
-        kernels.reduce_grey(pixels, 0, 255, np.zeros((side, pixels.shape[1]), np.int32), out)
+        kernels.reduce_bytes(pixels, out)
         return out
     whole = _integers(pixels)
     low, high = int(whole.min()), int(whole.max())

@@ -48,51 +48,131 @@ def reduce_grey(pixels: Array, low: Number, top: Number, rows: Array, out: Array
             for x in range(width):
                 rows[row, x] += weight * (rows.dtype.type(pixels[y, x]) - rows.dtype.type(low))
             row += 1
-    _columns(rows, height, top, out)
+    columns(rows, height, top, out)
 
 
 @compiled
-def reduce_colour(flat: Array, rows: Array, out: Array) -> None:
-    """The same of (y, 3 x) uint8, by ITU-R BT.601 luma in 16-bit fixed point; `rows` is (side, 3 x) int32 zeros."""
+def reduce_bytes(pixels: Array, out: Array) -> None:
+    """`reduce_grey` of (y, x) uint8, a row of the grid at a time, so that what it works on stays in the cache."""
+    height, width = pixels.shape
+    side = len(out)
+    whole, line = np.empty(width, np.uint16), np.empty(width, np.int32)
+    cuts, sums = _cuts(width, side), np.zeros(width + 1, np.int64)
+    scale = 65535.0 / (255.0 * height * width)
+    for row in range(side):
+        _sum_rows(pixels, row, side, whole, line)
+        _spread(line, cuts, sums, scale, out[row])
+
+
+@compiled
+def reduce_colour(flat: Array, out: Array) -> None:
+    """The same of (y, 3 x) uint8, by ITU-R BT.601 luma in 16-bit fixed point."""
     height, width = flat.shape
     side = len(out)
-    for y in range(height):
-        start, end = y * side, (y + 1) * side
-        row = start // height
-        while row * height < end:
-            weight = np.int32(min(end, (row + 1) * height) - max(start, row * height))
-            for x in range(width):
-                rows[row, x] += weight * np.int32(flat[y, x])
-            row += 1
-    luma = np.empty((side, width // 3), np.int64)
-    for y in range(side):
+    whole, line = np.empty(width, np.uint16), np.empty(width, np.int32)
+    luma = np.empty(width // 3, np.int64)
+    cuts, sums = _cuts(width // 3, side), np.zeros(width // 3 + 1, np.int64)
+    scale = 65535.0 / (255.0 * 65536.0 * height * (width // 3))
+    for row in range(side):
+        _sum_rows(flat, row, side, whole, line)
         for x in range(width // 3):
-            red, green = np.int64(rows[y, 3 * x]) * 19595, np.int64(rows[y, 3 * x + 1]) * 38470
-            luma[y, x] = red + green + np.int64(rows[y, 3 * x + 2]) * 7471
-    _columns(luma, height, 255 * 65536, out)
+            red, green = np.int64(line[3 * x]) * 19595, np.int64(line[3 * x + 1]) * 38470
+            luma[x] = red + green + np.int64(line[3 * x + 2]) * 7471
+        _spread(luma, cuts, sums, scale, out[row])
 
 
 @compiled
-def _columns(rows: Array, height: Number, top: Number, out: Array) -> None:
-    """Means over the columns' boxes of rows that are summed over `height` rows, on the scale of 0..65535."""
-    side, width = rows.shape
-    whole, part = np.empty(side, np.int64), np.empty(side, np.int64)
-    for i in range(side):
-        whole[i], part[i] = (i + 1) * width // side, (i + 1) * width % side
-    prefix = np.zeros(width + 1, np.int64)
-    scale = 65535.0 / (np.float64(top) * height * width)
-    for y in range(side):
-        running = np.int64(0)
+def _sum_rows(pixels: Array, row: Number, side: Number, whole: Array, line: Array) -> None:
+    """What falls into one row of the grid, weighed, into `line`; rows that do so whole are first summed in 16 bits."""
+    height, width = pixels.shape
+    first, last = -(-row * height // side), (row + 1) * height // side
+    line[:] = 0
+    for start in range(first, last, 256):
+        whole[:] = 0
+        for y in range(start, min(last, start + 256)):
+            for x in range(width):
+                whole[x] += np.uint16(pixels[y, x])
         for x in range(width):
-            running += rows[y, x]
-            prefix[x + 1] = running
-        before = np.int64(0)
-        for i in range(side):
-            upto = prefix[whole[i]] * side
-            if part[i]:
-                upto += part[i] * (prefix[whole[i] + 1] - prefix[whole[i]])
-            out[y, i] = np.uint16(np.float64(upto - before) * scale + 0.5)
-            before = upto
+            line[x] += np.int32(side) * np.int32(whole[x])
+    for y in range(row * height // side, -(-(row + 1) * height // side)):
+        if not first <= y < last:
+            weight = np.int32(min((y + 1) * side, (row + 1) * height) - max(y * side, row * height))
+            for x in range(width):
+                line[x] += weight * np.int32(pixels[y, x])
+
+
+@compiled
+def columns(rows: Array, height: Number, top: Number, out: Array) -> None:
+    """Means over the columns' boxes of rows that are summed over `height` rows, on the scale of 0..65535; `out` has as
+    many rows."""
+    width = rows.shape[1]
+    cuts, sums = _cuts(width, out.shape[1]), np.zeros(width + 1, np.int64)
+    for y in range(len(rows)):
+        _spread(rows[y], cuts, sums, 65535.0 / (np.float64(top) * height * width), out[y])
+
+
+@compiled
+def _cuts(width: Number, side: Number) -> Array:
+    """(2, side): the columns before each box's end, whole ones and parts in 1/side."""
+    cuts = np.empty((2, side), np.int64)
+    for i in range(side):
+        cuts[0, i], cuts[1, i] = (i + 1) * width // side, (i + 1) * width % side
+    return cuts
+
+
+@compiled
+def _spread(line: Array, cuts: Array, sums: Array, scale: Number, out: Array) -> None:
+    """One row of `columns`; `sums` is work space whose first value is 0."""
+    side = len(out)
+    running = np.int64(0)
+    for x in range(len(line)):
+        running += line[x]
+        sums[x + 1] = running
+    before = np.int64(0)
+    for i in range(side):
+        whole, part = cuts[0, i], cuts[1, i]
+        upto = sums[whole] * side
+        if part:
+            upto += part * (sums[whole + 1] - sums[whole])
+        out[i] = np.uint16(np.float64(upto - before) * scale + 0.5)
+        before = upto
+
+
+@compiled
+def quantise(plane: Array, low: Number, scale: Number, out: Array) -> None:
+    """(value - low) * scale, rounded and clipped to 0..65535; NaN becomes 0."""
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            value = (np.float64(plane[y, x]) - low) * scale
+            value = value if value > 0.0 else 0.0
+            out[y, x] = np.uint16(np.int32((value if value < 65535.0 else 65535.0) + 0.5))
+
+
+@compiled
+def weigh(plane: Array, weight: Number, sums: Array) -> None:
+    """Add weight times plane, (y, x) uint16, to sums, int32 or int64."""
+    factor = sums.dtype.type(weight)
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            sums[y, x] += factor * sums.dtype.type(plane[y, x])
+
+
+@compiled
+def reduce_rows(sums: Array, top: Number, chosen: Array, out: Array) -> None:
+    """Of the chosen columns of (y, x) sums the means over as many boxes of rows as out (chosen, boxes) has, as 0..65535
+    of `top`; exact."""
+    height, width = sums.shape
+    side = out.shape[1]
+    scale = 65535.0 / (np.float64(top) * height)
+    held = np.empty(width, np.int64)
+    for box in range(side):
+        held[:] = 0
+        for y in range(box * height // side, -(-(box + 1) * height // side)):
+            weight = np.int64(min((y + 1) * side, (box + 1) * height) - max(y * side, box * height))
+            for x in range(width):
+                held[x] += weight * np.int64(sums[y, x])
+        for n in range(len(chosen)):
+            out[n, box] = np.uint16(np.float64(held[chosen[n]]) * scale + 0.5)
 
 
 @compiled
@@ -102,67 +182,67 @@ def peel(cells: Array, tolerance: Number, share: Number, one_colour: Number, box
     lines that have not are passed where two even ones of the last one's value follow: something is written in the
     margin."""
     side = cells.shape[0]
-    last = np.empty(4, np.int64)
-    peeled = np.zeros(4, np.int64)
+    last, peeled = np.empty(4, np.int64), np.zeros(4, np.int64)
     for edge in range(4):
-        last[edge] = _line_median(cells, edge, 0, box)
+        last[edge] = _line(cells, edge, 0, box, (tolerance, share)) & 65535
     moved = True
     while moved:
         moved = False
         for edge in range(4):
             while True:
-                steps = _steps(cells, edge, box, tolerance, share, last[edge], one_colour, peeled[edge])
+                limits = tolerance, share, last[edge]
+                found = _steps(cells, edge, box, limits, one_colour, peeled[edge] > 0)
+                steps = found >> 16
                 if not steps or box[1] - box[0] - steps < side // 4 or box[3] - box[2] - steps < side // 4:
                     break
                 if not one_colour:
-                    last[edge] = _line_median(cells, edge, steps - 1, box)
+                    last[edge] = found & 65535
                 box[edge] += -steps if edge & 1 else steps
                 peeled[edge] += steps
                 moved = True
 
 
 @compiled
-def _steps(  # noqa: PLR0913 - numba has no records as cheap as arguments
-    cells: Array,
-    edge: Number,
-    box: Array,
-    tolerance: Number,
-    share: Number,
-    last: Number,
-    one_colour: bool,
-    peeled: int,
-) -> Number:
-    """How many lines to peel off next: one, or what is written and the line after it, or none."""
-    even = _is_even(cells, edge, 0, box, tolerance, share)
-    if even and (not one_colour or abs(_line_median(cells, edge, 0, box) - last) <= tolerance):
-        return 1
-    if not peeled:
+def _steps(cells: Array, edge: Number, box: Array, limits: Array, one_colour: bool, begun: bool) -> Number:
+    """How many lines to peel off next, in bits from 16 on, and the last one's median below: one, or what is written and
+    the line after it, or none."""
+    tolerance, share, last = limits
+    line = _line(cells, edge, 0, box, (tolerance, share))
+    if line >> 16 and (not one_colour or abs((line & 65535) - last) <= tolerance):
+        return (1 << 16) + (line & 65535)
+    if not begun:
         return 0
-    for k in range(1, WRITING + 1):
-        if box[1] - box[0] <= k + 2 or box[3] - box[2] <= k + 2:
+    before = 0
+    for k in range(1, WRITING + 2):
+        if box[1] - box[0] <= k + 1 or box[3] - box[2] <= k + 1:
             return 0
-        if _is_even(cells, edge, k, box, tolerance, share) and _is_even(cells, edge, k + 1, box, tolerance, share):
-            near = abs(_line_median(cells, edge, k, box) - last) <= tolerance
-            return k + 1 if near and abs(_line_median(cells, edge, k + 1, box) - last) <= tolerance else 0
+        line = _line(cells, edge, k, box, (tolerance, share))
+        if before >> 16 and line >> 16:
+            near = abs((before & 65535) - last) <= tolerance and abs((line & 65535) - last) <= tolerance
+            return (k << 16) + (before & 65535) if near else 0
+        before = line
     return 0
 
 
 @compiled
-def _is_even(cells: Array, edge: Number, depth: Number, box: Array, tolerance: Number, share: Number) -> Number:
+def _line(cells: Array, edge: Number, depth: Number, box: Array, limits: Array) -> Number:
+    """The median of the line `depth` lines inside an edge of the box, and 65536 more where the line is even."""
+    tolerance, share = limits
     at = box[edge] - 1 - depth if edge & 1 else box[edge] + depth
     line = cells[at, box[2] : box[3]] if edge < 2 else cells[box[0] : box[1], at]
-    middle = _line_median(cells, edge, depth, box)
+    least, most = line[0], line[0]
+    for k in range(len(line)):
+        least, most = min(least, line[k]), max(most, line[k])
+    middle = np.int64(least) if least == most else _median(line)
     near = 0
     for k in range(len(line)):
         near += abs(np.int64(line[k]) - middle) <= tolerance
-    return near * 100 >= share * len(line)
+    return middle + (65536 if near * 100 >= share * len(line) else 0)
 
 
 @compiled
-def _line_median(cells: Array, edge: Number, depth: Number, box: Array) -> Number:
-    """Of the line `depth` lines inside an edge of the box, by counting its values' high and then low bytes."""
-    at = box[edge] - 1 - depth if edge & 1 else box[edge] + depth
-    line = cells[at, box[2] : box[3]] if edge < 2 else cells[box[0] : box[1], at]
+def _median(line: Array) -> Number:
+    """The value at half of the length in sorted order, by counting high and then low bytes."""
     wanted = len(line) // 2
     counts = np.zeros(256, np.int64)
     for k in range(len(line)):
@@ -246,10 +326,12 @@ def window_values(sums: Array, box: Array, unit: Number, values: Array) -> Numbe
                 upto = band[at] * scale + part[j + 1] * (band[at + 1] - band[at])
                 means[i - 1, j] = upto - before
                 before = upto
-    low, high = means[0, 0], means[0, 0]
-    for i in range(SIDE):
+    least, most = means[0].copy(), means[0].copy()
+    for i in range(1, SIDE):
         for j in range(SIDE):
-            low, high = min(low, means[i, j]), max(high, means[i, j])
+            least[j] = means[i, j] if means[i, j] < least[j] else least[j]
+            most[j] = means[i, j] if means[i, j] > most[j] else most[j]
+    low, high = least.min(), most.max()
     _equalised(means, low, high, values)
     return np.int64(high - low) // ((box[1] - box[0]) * (box[3] - box[2]))
 
@@ -257,22 +339,30 @@ def window_values(sums: Array, box: Array, unit: Number, values: Array) -> Numbe
 @compiled
 def _equalised(means: Array, low: Number, high: Number, values: Array) -> None:
     """Grey values spread evenly, as far as noise allows: a step of the scale grows at most STEEPEST times. Products and
-    sums of float64 in a fixed order, then whole numbers."""
+    sums of float64 in a fixed order, then whole numbers. Counts are kept four times over, so that one need not wait for
+    the one before it."""
     factor = STEPS / (high - low + 1.0)
-    counts = np.zeros(STEPS, np.float64)
-    most = STEEPEST * SIDE * SIDE / STEPS
+    steps = np.empty((SIDE, SIDE), np.int32)
     for i in range(SIDE):
         for j in range(SIDE):
             values[i, j] = (means[i, j] - low) * factor
-            counts[int(values[i, j])] += 1.0
-    below = np.zeros(STEPS + 1, np.float64)
+            steps[i, j] = np.int32(values[i, j])
+    counted = np.zeros((4, STEPS), np.int32)
+    for i in range(SIDE):
+        for j in range(0, SIDE, 4):
+            counted[0, steps[i, j]] += 1
+            counted[1, steps[i, j + 1]] += 1
+            counted[2, steps[i, j + 2]] += 1
+            counted[3, steps[i, j + 3]] += 1
+    most = STEEPEST * SIDE * SIDE / STEPS
+    counts, below = np.empty(STEPS, np.float64), np.zeros(STEPS + 1, np.float64)
     for k in range(STEPS):
-        counts[k] = min(counts[k], most)
+        counts[k] = min(float(counted[0, k] + counted[1, k] + counted[2, k] + counted[3, k]), most)
         below[k + 1] = below[k] + counts[k]
     scale = RANKS / below[STEPS]
     for i in range(SIDE):
         for j in range(SIDE):
-            step = int(values[i, j])
+            step = steps[i, j]
             value = (below[step] + counts[step] * (values[i, j] - step)) * scale
             values[i, j] = np.floor(value) - RANKS // 2
 
@@ -280,19 +370,33 @@ def _equalised(means: Array, low: Number, high: Number, values: Array) -> None:
 @compiled
 def transform(values: Array, table: Array, out: Array) -> None:
     """The BANDS x BANDS lowest coefficients of an integer cosine transform (DCT-II, unscaled). Integers in float64:
-    every sum stays below 2^53, so each is exact whatever its order."""
-    rows = np.zeros((SIDE, BANDS), np.float64)
-    for y in range(SIDE):
-        for x in range(SIDE):
-            value = values[y, x]
-            for u in range(BANDS):
-                rows[y, u] += value * table[x, u]
-    out[:] = 0
-    for y in range(SIDE):
-        for v in range(BANDS):
+    every sum stays below 2^53, so each is exact whatever its order. Even frequencies are mirrored, odd ones negated
+    about the middle, so halves are folded first."""
+    rows = np.zeros((BANDS, SIDE))
+    folded = _folded(values)
+    for v in range(BANDS):
+        for y in range(SIDE // 2):
             factor = table[y, v]
-            for u in range(BANDS):
-                out[v, u] += factor * rows[y, u]
+            for x in range(SIDE):
+                rows[v, x] += factor * folded[v & 1, y, x]
+    out[:] = 0.0
+    for v in range(BANDS):
+        for x in range(SIDE // 2):
+            even, odd = rows[v, x] + rows[v, SIDE - 1 - x], rows[v, x] - rows[v, SIDE - 1 - x]
+            for u in range(0, BANDS, 2):
+                out[v, u] += even * table[x, u]
+                out[v, u + 1] += odd * table[x, u + 1]
+
+
+@compiled
+def _folded(values: Array) -> Array:
+    """The sums, and the differences, of rows that mirror each other about the middle."""
+    folded = np.empty((2, SIDE // 2, SIDE))
+    for y in range(SIDE // 2):
+        for x in range(SIDE):
+            folded[0, y, x] = values[y, x] + values[SIDE - 1 - y, x]
+            folded[1, y, x] = values[y, x] - values[SIDE - 1 - y, x]
+    return folded
 
 
 @compiled

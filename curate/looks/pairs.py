@@ -25,7 +25,8 @@ from curate.looks.hashes import HALVES, PARTS, turned, turned_hashes
 from curate.looks.index import near_pairs
 from curate.looks.line import SAME_SPEED, SLICES, lines
 from curate.looks.rows import PICTURE, TIME, Looks
-from curate.looks.volume import canonical, grey_bounds, plane_of
+from curate.looks.video import FRAME_STEP_S
+from curate.looks.volume import SLICE_STEP_MM, canonical, grey_bounds, plane_of
 
 Kind = Literal["image", "slice", "frame", "volume", "video"]
 Media = Array | Volume | Frames
@@ -161,8 +162,7 @@ def confirm_pair(candidate: Candidate, one: Media, other: Media, config: LooksCo
     if candidate.kind == "image":
         assert isinstance(one, np.ndarray)
         assert isinstance(other, np.ndarray)
-        best = _best_picture(one, other, candidate.hits)
-        return best if best.score >= config.image_score else None
+        return _best_picture(one, other, candidate.hits, config)
     if candidate.kind in ("slice", "frame"):
         hits = candidate.hits
         if isinstance(one, np.ndarray):
@@ -171,13 +171,15 @@ def confirm_pair(candidate: Candidate, one: Media, other: Media, config: LooksCo
     return _stacks(candidate, one, other, config)
 
 
-def _best_picture(one: Array, other: Array, hits: Sequence[Hit]) -> Match:
-    """The best of the hits, the nearest first; no more are tried where one leaves no doubt."""
-    best = Match(0.0, "image")
+def _best_picture(one: Array, other: Array, hits: Sequence[Hit], config: LooksConfig) -> Match | None:
+    """The best of the hits that score enough, the nearest first; no more are tried where one leaves no doubt."""
+    best = None
     for hit in hits:
+        sure = hit.distance <= config.sure_bits and max(hit.windows) < HALVES
         match = _picture(one, other, hit)
-        best = match if match.score > best.score else best
-        if best.score >= BEYOND_DOUBT:
+        enough = match.score >= min(config.image_score, config.sure_score if sure else 1.0)
+        best = match if enough and (best is None or match.score > best.score) else best
+        if best is not None and best.score >= BEYOND_DOUBT:
             break
     return best
 
@@ -196,15 +198,15 @@ class _Stack:
         self._clip = media if isinstance(media, Frames) else None
         self._bounds: dict[int, tuple[float, float]] = {}
 
-    def near(self, axis: int, index: int, config: LooksConfig) -> list[int]:
+    def near(self, axis: int, index: int) -> list[int]:
         """The indices of one slice or frame and of those between it and its neighbours in looks, itself first."""
         if self._clip is not None:
             times = [round(t * 1000) for t in self._clip.times_s]
-            inside = [time for time in times if abs(time - index) <= config.frame_step_s * 1000]
+            inside = [time for time in times if abs(time - index) <= FRAME_STEP_S * 1000]
             return sorted(inside, key=lambda time: (abs(time - index), time))
         assert self._volume is not None
         size = self._volume.voxels.shape[2 - axis]
-        around = max(AROUND, round(config.slice_step_mm / self._volume.spacing_mm[2 - axis]))
+        around = max(AROUND, round(SLICE_STEP_MM / self._volume.spacing_mm[2 - axis]))
         inside = [k for k in range(index - around, index + around + 1) if 0 <= k < size]
         return sorted(inside, key=lambda k: (abs(k - index), k))
 
@@ -226,7 +228,7 @@ def _in_stack(kind: Kind, media: Media, picture: Media, hits: Sequence[Hit], con
     best = Match(0.0, kind)
     for hit in hits:
         shown = np.ascontiguousarray(turned(picture, hit.turn))
-        for index in stack.near(hit.axis, hit.indices[0], config):
+        for index in stack.near(hit.axis, hit.indices[0]):
             match = compare_cells(stack.picture(hit.axis, index, hit.views[0]), shown, hit.turn, hit.windows)
             if match.score > best.score:
                 best = replace(match, method=kind, axis=hit.axis, pairs=((index, 0),))
@@ -239,20 +241,20 @@ def _stacks(candidate: Candidate, one: Media, other: Media, config: LooksConfig)
     first, second = _Stack(one), _Stack(other)
     least = config.volume_score if candidate.kind == "volume" else config.frame_score
     for axis in dict.fromkeys(hit.axis for hit in candidate.hits):
-        middle = _along(first, second, [hit for hit in candidate.hits if hit.axis == axis], config)
+        middle = _along(first, second, [hit for hit in candidate.hits if hit.axis == axis])
         if middle.score >= least:
             return replace(middle, method=candidate.kind, axis=axis)
     return None
 
 
-def _along(first: _Stack, second: _Stack, hits: Sequence[Hit], config: LooksConfig) -> Match:
+def _along(first: _Stack, second: _Stack, hits: Sequence[Hit]) -> Match:
     """The middle match of the slices or frames of one line, each with the best of those around its partner, and the
     pairs of all of them."""
     found = []
     for hit in hits:
         shown = first.picture(hit.axis, hit.indices[0], hit.views[0])
         tried = []
-        for index in second.near(hit.axis, hit.indices[1], config):
+        for index in second.near(hit.axis, hit.indices[1]):
             match = compare_cells(shown, second.picture(hit.axis, index, hit.views[1]), 0, hit.windows)
             tried.append(replace(match, pairs=((hit.indices[0], index),)))
         found.append(max(tried, key=lambda m: m.score))

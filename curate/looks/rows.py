@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.arrays import Array
-from curate.looks.hashes import HALVES, Hashes, picture_hashes
+from curate.looks.hashes import HALVES, PARTS, Hashes, picture_hashes
 from manifests.errors import RecordError
 
 TIME, PICTURE = 3, 255  # an axis of 0, 1, 2 is x, y, z of a volume turned to RAS
@@ -30,6 +30,8 @@ LOOK = np.dtype(
 )
 Looks = NDArray[np.void]
 _HEAD = b"look1"
+_WIDTHS = {b"p": LOOK.itemsize, b"s": 24}
+_VIEWS, _WINDOWS = 3, PARTS + 9
 
 
 def rows_of(place: tuple[int, int, int], anchor: bool, found: tuple[NDArray[np.uint8], Hashes, Hashes]) -> Looks:
@@ -71,10 +73,21 @@ def from_bytes(stored: bytes) -> Looks:
     """The inverse of `to_bytes`. Raises `RecordError("bad_looks")` for anything else."""
     if not stored:
         return np.zeros(0, LOOK)
-    width = {b"p": LOOK.itemsize, b"s": 24}.get(stored[5:6], 0)
+    width = _WIDTHS.get(stored[5:6], 0)
     if not stored.startswith(_HEAD) or not width or len(stored) == 6 or (len(stored) - 6) % width:
         raise RecordError("bad_looks", f"{len(stored)} bytes", "prepare the source again with this version")
     bytewise = np.frombuffer(stored, np.uint8, offset=6).reshape(-1, width)
     rows = np.zeros((len(bytewise), LOOK.itemsize), np.uint8)
     rows[:, :width] = bytewise
     return rows.reshape(-1).view(LOOK)
+
+
+def is_looks(stored: bytes) -> bool:
+    """Whether bytes are what `to_bytes` gives: of one kind of media, every number in its range."""
+    try:
+        rows = from_bytes(stored)
+    except RecordError:
+        return False
+    axes = {int(a) for a in np.unique(rows["axis"])}
+    of_one = axes <= {0, 1, 2} or axes in ({TIME}, {PICTURE})
+    return of_one and bool((rows["view"] < _VIEWS).all() and (rows["window"] < _WINDOWS).all())

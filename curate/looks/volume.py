@@ -2,29 +2,27 @@
 
 The voxels are turned to RAS (an exact permutation and flip to the nearest axes), so a scan's orientation in its file
 does not count; a slice is hashed over its whole extent, so neither does its sampling. Slices stand at most
-`slice_step_mm` apart; every `anchor_mm` one is an anchor, which is hashed in parts too (a cropped volume is found by
+`SLICE_STEP_MM` apart; every `ANCHOR_MM` one is an anchor, which is hashed in parts too (a cropped volume is found by
 them) and which asks for other volumes. CT is hashed under three windows, other volumes between their outer percentiles.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from curate.arrays import Volume
-from curate.looks.config import LooksConfig
-from curate.looks.hashes import picture_hashes
+from curate.looks.hashes import cell_hashes
+from curate.looks.planes import Grey, grey, reduced_planes, stretched
 from curate.looks.rows import FULL, LOOK, LUNG, SOFT, Looks, rows_of
 from curate.volume.grids import reorient
 
 ORIENTATION = "RAS"
+SLICE_STEP_MM, ANCHOR_MM = 2.0, 10.0  # a change of either is a change of what prepared columns hold
 WINDOWS = {SOFT: (-160.0, 240.0), LUNG: (-1350.0, 150.0)}  # HU
 LEAST_SIDE, LEAST_MM = 12, 24.0  # a plane smaller than this along a side says too little
 LEAST_ANCHORS = 8  # of an axis, where it has so many slices: a thin slab must be found too
 SAMPLES = 1 << 18  # voxels that percentiles are taken of
 OUTER = 0.005
-
-Grey = NDArray[np.uint16]
 
 
 def canonical(volume: Volume) -> Volume:
@@ -33,30 +31,35 @@ def canonical(volume: Volume) -> Volume:
     return reorient(bare, ORIENTATION)
 
 
-def volume_looks(volume: Volume, config: LooksConfig) -> Looks:
+def volume_looks(volume: Volume) -> Looks:
     """The looks of a volume; CT is what is in HU."""
     turned = canonical(volume)
     views = [FULL, SOFT, LUNG] if volume.units == "HU" else [FULL]
-    found = [_axis_looks(turned, axis, view, config) for view in views for axis in range(3)]
+    chosen = [_chosen(turned, axis) for axis in range(3)]
+    found = []
+    for view in views:
+        planes = reduced_planes(turned.voxels, grey_bounds(turned, view), chosen)
+        for axis, indices in enumerate(chosen):
+            stride = _stride(turned, axis, indices)
+            for number, index in enumerate(indices):
+                anchor = number % stride == 0
+                hashes = cell_hashes(stretched(planes[axis][number]), parts=anchor)
+                found.append(rows_of((axis, view, index), anchor, hashes))
     return np.concatenate(found) if found else np.zeros(0, LOOK)
 
 
-def _axis_looks(turned: Volume, axis: int, view: int, config: LooksConfig) -> Looks:
-    spacing = turned.spacing_mm[::-1]  # (x, y, z)
-    size = turned.voxels.shape[::-1]
-    others = [k for k in range(3) if k != axis]
-    if any(size[k] < LEAST_SIDE or size[k] * spacing[k] < LEAST_MM for k in others):
-        return np.zeros(0, LOOK)
-    step = max(1, int(config.slice_step_mm / spacing[axis] + 1e-6))
-    fewest = -(-size[axis] // step) // LEAST_ANCHORS
-    stride = max(1, min(fewest, round(config.anchor_mm / (step * spacing[axis]))))
-    bounds = grey_bounds(turned, view)
-    found = []
-    for number, index in enumerate(range(0, size[axis], step)):
-        anchor = number % stride == 0
-        plane = plane_of(turned, axis, index, bounds)
-        found.append(rows_of((axis, view, index), anchor, picture_hashes(plane, parts=anchor)))
-    return np.concatenate(found)
+def _chosen(turned: Volume, axis: int) -> range:
+    """The slices across an axis that are hashed; none where they are too small."""
+    spacing, size = turned.spacing_mm[::-1], turned.voxels.shape[::-1]  # (x, y, z)
+    if any(size[k] < LEAST_SIDE or size[k] * spacing[k] < LEAST_MM for k in range(3) if k != axis):
+        return range(0)
+    return range(0, size[axis], max(1, int(SLICE_STEP_MM / spacing[axis] + 1e-6)))
+
+
+def _stride(turned: Volume, axis: int, indices: range) -> int:
+    """Every how many of the chosen slices one is an anchor."""
+    apart = indices.step * turned.spacing_mm[::-1][axis]
+    return max(1, min(len(indices) // LEAST_ANCHORS, round(ANCHOR_MM / apart)))
 
 
 def grey_bounds(turned: Volume, view: int) -> tuple[float, float]:
@@ -77,6 +80,4 @@ def plane_of(turned: Volume, axis: int, index: int, bounds: tuple[float, float])
     y, and grow to superior or anterior."""
     cut: list[int | slice] = [slice(None)] * 3
     cut[2 - axis] = index
-    values = np.nan_to_num(turned.voxels[tuple(cut)].astype(np.float64), posinf=bounds[1], neginf=bounds[0])
-    low, high = bounds
-    return np.rint(np.clip((values - low) / max(high - low, 1e-12), 0, 1) * 65535).astype(np.uint16)
+    return grey(turned.voxels[tuple(cut)], bounds)

@@ -148,19 +148,20 @@ def _of_ranks(corpus: Corpus, places: Ids | None, wanted: Ids) -> Signatures:
 
 def read_rows(corpus: Corpus, rows: Ids) -> Signatures:
     """Signatures by ascending place, read from the files; neighbours in one read."""
-    width = 4 * corpus.num_perm()
     made = np.empty((len(rows), corpus.num_perm()), "<u4")
     first, start = 0, 0
     for path, count in zip(corpus.files, corpus.counts(), strict=True):
         last = int(np.searchsorted(rows, start + count))
         if last > first:
-            _read_from(path, rows[first:last] - start, width, made[first:last])
+            read_from(path, rows[first:last] - start, made[first:last])
         first, start = last, start + count
     return made.astype(np.uint32, copy=False)
 
 
-def _read_from(path: str, rows: Ids, width: int, out: NDArray[Any]) -> None:
-    _, base = _shape(path)
+def read_from(path: str, rows: Ids, out: NDArray[Any]) -> None:
+    """Signatures at ascending rows of a file into `out`, (n, num_perm) little-endian uint32; neighbours in one read."""
+    (_, values), base = _shape(path)
+    width = 4 * values
     cuts = np.flatnonzero(np.diff(rows) != 1) + 1
     view = out.view(np.uint8).reshape(-1)
     with Path(path).open("rb") as file:

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from curate.near.folding import forms
 from curate.near.signatures import Signatures, shingle_sets
+from curate.near.tokens import Hashes, Offsets
 from manifests.errors import RecipeError
 
 Ids = NDArray[np.int64]
@@ -42,6 +43,7 @@ Keys = NDArray[np.uint64]
 Labels = NDArray[np.signedinteger[Any]]  # int32, or int64 from 2**31 records on
 Rows = Callable[[Ids], Signatures]  # signatures of ascending ranks
 TextsOf = Callable[[Ids], Sequence[str]]  # texts of ascending ranks
+SetsOf = Callable[[Ids], tuple[Hashes, Offsets]]  # shingles of ascending ranks, as of `shingle_sets`
 
 FULL, LEADERS, SLICE = 64, 256, 1 << 16
 SIGMAS = 4.0  # a pair whose estimate lies this far below the threshold is not worth reading its texts
@@ -225,6 +227,11 @@ def confirm(pairs: Pairs, texts: TextsOf, threshold: float) -> Pairs:
     `texts` gives the texts of ascending ranks, at most 16,384 at a time; a text may be asked for again. Shingles are
     compared by their XXH64 (`curate.near.signatures.shingle_sets`).
     """
+    return confirm_sets(pairs, lambda ids: shingle_sets(*forms(texts(ids))), threshold)
+
+
+def confirm_sets(pairs: Pairs, sets: SetsOf, threshold: float) -> Pairs:
+    """`confirm`, where the shingles of ascending ranks are given."""
     from curate.near import pairing
 
     order = np.lexsort((pairs.other, pairs.one))
@@ -232,7 +239,7 @@ def confirm(pairs: Pairs, texts: TextsOf, threshold: float) -> Pairs:
     scores = np.empty(len(both), np.float64)
     for start, end in _text_runs(both):
         distinct, places = np.unique(both[start:end], return_inverse=True)
-        hashes, bounds = shingle_sets(*forms(texts(distinct)))
+        hashes, bounds = sets(distinct)
         local = places.reshape(-1, 2).astype(np.int64)
         common = np.empty(end - start, np.int64)
         pairing.shared(hashes, bounds, local, common)
@@ -296,17 +303,28 @@ def similarities(
 
     Pairs that are `known` are looked up; of the others the estimate, confirmed where `texts` are at hand.
     """
-    found = dict(zip(zip(known.one.tolist(), known.other.tolist(), strict=True), known.score.tolist(), strict=True))
-    made = np.array([found.get(p, -1.0) for p in zip(one.tolist(), other.tolist(), strict=True)], np.float64)
+    made = known_scores(one, other, known)
     unknown = np.flatnonzero(made < 0)
     made[unknown] = 0.0
     if not len(unknown):
         return made
     estimate = (rows(one[unknown]) == rows(other[unknown])).sum(axis=1)
     num_perm = rows(one[unknown[:1]]).shape[1]
-    near = unknown[estimate >= scheme.counts(num_perm)[0]]
-    asked = Pairs(one[near], other[near], estimate[estimate >= scheme.counts(num_perm)[0]] / num_perm)
+    enough = estimate >= scheme.counts(num_perm)[0]
+    near = unknown[enough]
+    asked = Pairs(one[near], other[near], estimate[enough] / num_perm)
     judged = asked if texts is None else confirm(asked, texts, scheme.threshold)
-    scores = dict(zip(zip(judged.one.tolist(), judged.other.tolist(), strict=True), judged.score.tolist(), strict=True))
-    made[near] = [scores.get(p, 0.0) for p in zip(one[near].tolist(), other[near].tolist(), strict=True)]
+    made[near] = np.maximum(known_scores(one[near], other[near], judged), 0.0)
+    return made
+
+
+def known_scores(one: Ids, other: Ids, known: Pairs) -> NDArray[np.float64]:
+    """The similarity of given pairs among known ones, each of which stands once; -1 of a pair that is not known."""
+    made = np.full(len(one), -1.0)
+    both = np.concatenate([known.one, one]), np.concatenate([known.other, other])
+    asked = np.arange(len(both[0])) >= len(known)
+    order = np.lexsort((asked, both[1], both[0]))
+    first, second, asked = both[0][order], both[1][order], asked[order]
+    hit = np.flatnonzero(asked[1:] & ~asked[:-1] & (first[1:] == first[:-1]) & (second[1:] == second[:-1])) + 1
+    made[order[hit] - len(known)] = known.score[order[hit - 1]]
     return made

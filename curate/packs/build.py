@@ -19,7 +19,6 @@ as the text of other items; it is found by its media and ids. `Pack.counts` says
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,25 +26,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.looks.rows import Looks
 from curate.near.signatures import sign
 from curate.near.tokens import ngram_hashes, token_hashes
-from curate.packs.pack import ARRAYS, BITS, IDS, MEDIA, PARTS, SIZES, Pack, mixed, salted64, salted256, seed_of
+from curate.packs.looks import mark, no_looks, stored
+from curate.packs.naming import IDS, MEDIA, SALT, salted64, salted256, telling
+from curate.packs.pack import ARRAYS, BITS, PARTS, SIZES, Pack, mixed, seed_of
 from curate.packs.runs import pairs, runs_of
 from curate.packs.words import LABELS, MAX_ITEMS, NEEDED, WORD, points
 from curate.text import comparison
 from sources.benchmarks.base import BenchmarkItem
 
-SALT = hashlib.sha256(b"medcurate benchmark pack 1").digest()[:16]  # packs with one salt are searched together
 RUNS = {2: 6, 4: 12, 8: 4, 13: 20}  # runs that count, which a unit must have to be searched by them
 MEDIA_FACTOR = 3
 BAG_TOKENS, BAG_POINTS = 8, 3 * WORD
 SIGNED_TOKENS = 20
 PAIRED_TOKENS = 100
-MIN_ID = 5
 
 MediaHash = tuple[str, str]  # what was hashed (`MEDIA`), hexadecimal SHA-256
-Media = Callable[[Sequence[BenchmarkItem]], Iterable[tuple[int, MediaHash]]]
-Looks = Callable[[Sequence[BenchmarkItem]], Iterable[tuple[int, tuple[int, ...]]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is known of one medium: the items that show it, hashes of its bytes and pixels, and what it looks like."""
+
+    items: tuple[int, ...]
+    hashes: tuple[MediaHash, ...] = ()
+    looks: Looks = field(default_factory=no_looks)
+
+
+Media = Callable[[Sequence[BenchmarkItem]], Iterable[Seen]]
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class _Units:
         return at
 
 
-def build(  # noqa: PLR0913 - what a pack says of itself
+def build(
     items: Iterable[BenchmarkItem],
     name: str,
     salt: bytes = SALT,
@@ -78,13 +88,10 @@ def build(  # noqa: PLR0913 - what a pack says of itself
     source: str = "",
     licence: str = "",
     media: Media | None = None,
-    looks: Looks | None = None,
-    looks_name: str = "",
 ) -> Pack:
     """The pack of a benchmark's items, in their order.
 
-    `media` gives (item index, (kind, SHA-256)) of the files that could be read, `looks` (item index, 64-bit perceptual
-    hashes, all of one length) of their images; without them the pack holds texts and ids.
+    `media` gives what is known of the files that could be read; without it the pack holds texts and ids.
     """
     listed = list(items)
     units = _Units()
@@ -104,12 +111,13 @@ def build(  # noqa: PLR0913 - what a pack says of itself
     arrays |= bags
     arrays |= _wholes(listed, own, units, searched | bagged, salt)
     arrays |= _signatures(units, arrays)
-    arrays |= _media(listed, salt, media)
-    arrays |= _looks(listed, looks)
+    seen = list(media(listed)) if media else []
+    arrays |= _media(seen, salt)
+    arrays |= stored([(min(one.items), one.looks) for one in seen if one.items])
     arrays |= _ids(listed, salt)
     typed = {key: np.ascontiguousarray(arrays[key], dtype) for key, (dtype, _) in ARRAYS.items()}
-    counts = _counts(listed, own, typed, bagged)
-    return Pack(name, split, source, licence, salt, counts, typed, looks_name if looks else "")
+    counts = _counts(listed, own, typed, bagged, {i for one in seen if len(one.looks) for i in one.items})
+    return Pack(name, split, source, licence, salt, counts, typed, mark() if len(typed["looks_item"]) else "")
 
 
 def item_hash(salt: bytes, item_id: str) -> str:
@@ -260,9 +268,9 @@ def _signatures(units: _Units, arrays: dict[str, NDArray[Any]]) -> dict[str, NDA
 
 
 # ------------------------------------------------------------------------------------------------------- media and ids
-def _media(items: Sequence[BenchmarkItem], salt: bytes, media: Media | None) -> dict[str, NDArray[Any]]:
-    found = [] if media is None else [(salted256(salt, k, h), MEDIA.index(k), i) for i, (k, h) in media(items)]
-    return _hashed(sorted(found), "media")
+def _media(seen: Sequence[Seen], salt: bytes) -> dict[str, NDArray[Any]]:
+    named = {(salted256(salt, k, h), MEDIA.index(k), i) for one in seen for k, h in one.hashes for i in one.items}
+    return _hashed(sorted(named), "media")
 
 
 def _ids(items: Sequence[BenchmarkItem], salt: bytes) -> dict[str, NDArray[Any]]:
@@ -276,11 +284,6 @@ def _ids(items: Sequence[BenchmarkItem], salt: bytes) -> dict[str, NDArray[Any]]
     return _hashed(sorted(found), "id")
 
 
-def telling(value: str) -> bool:
-    """Whether an id can only be meant by whoever means this one: `12` is a patient of every data set."""
-    return len(value) >= MIN_ID and (any(c.isalpha() for c in value) or len(value) >= MIN_ID + 3)
-
-
 def _hashed(found: list[tuple[bytes, int, int]], name: str) -> dict[str, NDArray[Any]]:
     hashes = np.frombuffer(b"".join(f[0] for f in found), np.uint8).reshape(-1, 32)
     return {
@@ -290,17 +293,12 @@ def _hashed(found: list[tuple[bytes, int, int]], name: str) -> dict[str, NDArray
     }
 
 
-def _looks(items: Sequence[BenchmarkItem], looks: Looks | None) -> dict[str, NDArray[Any]]:
-    found = [] if looks is None else sorted((h, i) for i, h in looks(items))
-    width = len(found[0][0]) if found else 0
-    return {
-        "looks_hash": np.array([h for h, _ in found], np.uint64).reshape(len(found), width),
-        "looks_item": np.array([i for _, i in found], np.int32),
-    }
-
-
 def _counts(
-    items: Sequence[BenchmarkItem], own: list[list[int]], arrays: dict[str, NDArray[Any]], bagged: NDArray[np.bool_]
+    items: Sequence[BenchmarkItem],
+    own: list[list[int]],
+    arrays: dict[str, NDArray[Any]],
+    bagged: NDArray[np.bool_],
+    looked: set[int],
 ) -> dict[str, int]:
     runs = arrays["unit_runs"]
     asked = arrays["unit_part"] <= PARTS.index("context")
@@ -314,6 +312,7 @@ def _counts(
         "by_text": sum(by_text),
         "by_edited_text": sum(by_edited),
         "by_media": len(media),
+        "by_looks": len(looked),
         "by_id": len(ids),
         "unchecked": sum(not by_text[i] and i not in media and i not in ids for i in range(len(items))),
     }

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.packs.build import SALT, build
+from curate.packs.build import build
 from curate.packs.media import MediaHashes
+from curate.packs.naming import SALT
 from curate.packs.pack import Pack, write
 from manifests.errors import RecipeError
 from sources.benchmarks import BENCHMARKS, benchmark
@@ -19,7 +20,7 @@ MIN_SALT = 8
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`columns` of a benchmark that has no reader of its own; `salt` hexadecimal, "" for the common one, with which
-    packs are searched together; `pixels`: decode images too."""
+    packs are searched together; `pixels`: decode media too."""
 
     name: str
     folder: Path
@@ -68,10 +69,12 @@ def text(pack: Pack, media: MediaHashes, out: Path, digest: str) -> str:
     lines = [
         f"{out}: {named}, {c['items']} items, {out.stat().st_size / 1e6:.1f} MB, digest {digest[:16]}",
         f"found by text: {share['by_text']}; with a fifth of the words changed: {share['by_edited_text']}",
-        f"found by media: {share['by_media']}; by patient, study or video: {share['by_id']}",
+        f"found by media: {share['by_media']}; by what they look like: {share['by_looks']}",
+        f"found by patient, study or video: {share['by_id']}",
     ]
-    if media.absent or media.unreadable:
-        lines.append(f"media: {media.hashed} hashed, {media.absent} not in the folder, {media.unreadable} not decoded")
+    if media.absent or media.unreadable or media.plain:
+        missing = f"{media.absent} not in the folder, {media.unreadable} not decoded"
+        lines.append(f"media: {media.hashed} hashed, {missing}, {media.plain} plain: nothing to be known by")
     if c["unchecked"]:
         lines.append(f"not found by anything: {share['unchecked']} (short texts without media or ids)")
     return "\n".join(lines)

@@ -7,7 +7,9 @@ An uncompressed tar (POSIX ustar, fixed times and owners) of `pack.json` and one
 without publishing a test set. The salt stands in the file, because whoever checks needs it: it keeps hashes from being
 looked up in tables made for another pack, but a guess can be tested. So single words are never hashed; pairs of words
 are kept as 24 bits of their hash and runs of four as 32, for which a guesser finds many false ones; and item ids, which
-upstreams publish, are hashed as all else. It is no encryption.
+upstreams publish, are hashed as all else. Perceptual hashes are not salted, because near ones are searched for: whoever
+has the picture can tell that it is in the benchmark, and 128 bits give back no more than a blur of 12 x 12. It is no
+encryption.
 """
 
 from __future__ import annotations
@@ -22,18 +24,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.looks.rows import PICTURE
+from curate.packs.naming import salted64
 from manifests.errors import RecordError
 from manifests.record import canonical_json, digest
 
 FORMAT = "medcurate-benchmark-pack"
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 4 << 30
 DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 PARTS = ("question", "item", "context", "answer", "explanation")  # item: question and options
 SIZES = (2, 4, 8, 13)  # tokens of a run; pairs are of tokens that say something, whatever stands between them
 BITS = {2: 24, 4: 32, 8: 64, 13: 64}  # of a run's hash that are kept
-MEDIA = ("file", "pixels")
-IDS = ("patient", "study", "video")
 U8 = NDArray[np.uint8]
 I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
@@ -69,12 +71,17 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "sign": ("<u4", 2),  # MinHash signatures of units
     "sign_unit": ("<i4", 1),
     "media_hash": ("|u1", 2),  # (n, 32) salted SHA-256
-    "media_kind": ("|u1", 1),  # index into MEDIA
+    "media_kind": ("|u1", 1),  # index into `naming.MEDIA`
     "media_item": ("<i4", 1),
-    "looks_hash": ("<u8", 2),  # perceptual hashes, as the caller's function makes them
-    "looks_item": ("<i4", 1),
+    "looks_item": ("<i4", 1),  # the first item that shows it; pictures come first, then slices and frames
+    "looks_axis": ("|u1", 1),  # these as `curate.looks.rows.LOOK` has them
+    "looks_view": ("|u1", 1),
+    "looks_window": ("|u1", 1),
+    "looks_index": ("<u4", 1),
+    "looks_hash": ("<u8", 2),
+    "looks_doubtful": ("<u8", 2),  # of the pictures alone
     "id_hash": ("|u1", 2),
-    "id_kind": ("|u1", 1),  # index into IDS
+    "id_kind": ("|u1", 1),  # index into `naming.IDS`
     "id_item": ("<i4", 1),
 }
 
@@ -84,7 +91,8 @@ class Pack:
     """What is known of one benchmark. `counts` tells how many items there are and how they can be checked:
 
     items, with_text, by_text (found by what they ask or give to read), by_edited_text (also with a fifth of its words
-    changed), by_media, by_id, unchecked. An answer or explanation is searched for too, and counts for none of these.
+    changed), by_media, by_looks, by_id, unchecked. An answer or explanation is searched for too, and counts for none of
+    these.
     """
 
     name: str
@@ -94,7 +102,7 @@ class Pack:
     salt: bytes
     counts: dict[str, int]
     arrays: dict[str, NDArray[Any]]
-    looks: str = ""  # the name of the function that made the perceptual hashes
+    looks: str = ""  # the mark of the code that made the perceptual hashes (`curate.packs.looks.mark`)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.arrays[name]
@@ -167,16 +175,7 @@ def load(path: Path) -> Pack:
             arrays=arrays,
             looks=str(head["looks"]),
         )
-    except (
-        tarfile.TarError,
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except DAMAGE as error:
         raise _bad(path, type(error).__name__) from error
     if pack.digest != head.get("digest"):
         raise _bad(path, "a digest that does not hold")
@@ -241,9 +240,15 @@ def _check_links(pack: Pack, path: Path) -> None:
     more = (("media_hash", "media_kind"), ("media_hash", "media_item"), ("id_hash", "id_item"))
     bags = tuple(("bag_anchor", name) for name in ("bag_sum", "bag_tokens", "bag_unit"))
     units = tuple(("unit_item", name) for name in ("unit_part", "unit_tokens", "unit_runs"))
-    for one, other in (*pairs, *more, *bags, *units, ("looks_hash", "looks_item")):
+    looks = tuple(("looks_item", f"looks_{name}") for name in ("axis", "view", "window", "index", "hash"))
+    for one, other in (*pairs, *more, *bags, *units, *looks):
         if len(pack[one]) != len(pack[other]):
             raise _bad(path, f"{one} and {other} of different lengths")
+    if pack["looks_hash"].shape[1] != 2 or pack["looks_doubtful"].shape[1] != 2:
+        raise _bad(path, "looks of another width")
+    pictures = pack["looks_axis"] == PICTURE
+    if len(pack["looks_doubtful"]) != int(pictures.sum()) or pictures[int(pictures.sum()) :].any():
+        raise _bad(path, "looks_doubtful and the pictures of different lengths")
 
 
 def _bad(path: Path, found: str) -> RecordError:
@@ -251,18 +256,6 @@ def _bad(path: Path, found: str) -> RecordError:
 
 
 # ------------------------------------------------------------------------------------------------------------- salting
-def salted64(salt: bytes, text: str) -> int:
-    """64 bits of BLAKE2b (RFC 7693) of a text, keyed with the salt."""
-    data = text.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8, key=salt).digest(), "little")
-
-
-def salted256(salt: bytes, kind: str, value: str) -> bytes:
-    """SHA-256-sized BLAKE2b of a kind and a value, keyed with the salt."""
-    data = f"{kind}\x1f{value}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(data, digest_size=32, key=salt).digest()
-
-
 def seed_of(salt: bytes) -> int:
     """The salt as 64 bits, for hashes that are mixed, not digested."""
     return salted64(salt, "runs")

@@ -19,7 +19,8 @@ from curate.dedup import bands
 from curate.near.folding import forms
 from curate.near.signatures import sign_forms
 from curate.near.tokens import ngram_hashes
-from curate.packs.pack import BITS, SIZES, Pack, mixed, salted64, seed_of
+from curate.packs.naming import salted64
+from curate.packs.pack import BITS, SIZES, Pack, mixed, seed_of
 from curate.packs.runs import pairs, without
 from curate.packs.words import LABELS, SILENT
 

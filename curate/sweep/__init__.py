@@ -14,9 +14,8 @@ reports it, so that a rule that stopped working cannot pass in silence.
 
 Not found: what no field and no path of the source says (a name known from elsewhere, a face, text in pixels), names
 misspelt, hyphenated by a line end or transcribed, days without a year, encodings not listed in `views`, single names
-that are also words (`Brown`), identifiers below 4 characters, and what is drawn into pixels. The group column of an
-image or video table, which is made a pseudonym before the record is read. In lineages: a name in the path of a file
-that is no DICOM, or whose header cannot be read, where only other files' headers know it.
+that are also words (`Brown`), identifiers below 4 characters, and what is drawn into pixels. In lineages: a name in the
+path of a file that is no DICOM, or whose header cannot be read, where only other files' headers know it.
 """
 
 from __future__ import annotations

@@ -22,6 +22,51 @@ _DIGESTS = re.compile(r"(?<![0-9a-z])(?=\d*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{32}|[0
 _WORD = re.compile(r"[^\W_]+")
 _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _TABLE = bytes(b if chr(b).isascii() and chr(b).isalnum() else 32 for b in range(256))
+_DIGITS = b"0123456789"
+_NO_DIGITS = bytes(b for b in range(256) if b not in _DIGITS)
+_SHORTEST_DIGEST = 16
+
+
+class Runs:
+    """Whether so many characters of some kind stand in a row: a look at a twentieth of the time before a pattern that
+    needs them. Of a text that is not ASCII it says yes."""
+
+    def __init__(self, characters: str, length: int) -> None:
+        self._table = bytes(49 if chr(b) in characters else 48 for b in range(256))
+        self._run = b"1" * length
+
+    def may_stand_in(self, text: str) -> bool:
+        return not text.isascii() or self._run in text.encode().translate(self._table)
+
+
+_CALL = re.compile(r"(?<![\d.])\+?\(?\d[\d ()/.-]{4,20}\d(?![\d.]*\d)")
+_CALL_RUNS = Runs("0123456789 ()/.-", 6)
+_FOUR = re.compile(r"\d{4,}")
+_HEXADECIMAL = Runs("0123456789abcdef", _SHORTEST_DIGEST)
+
+
+def calls_in(plain: str) -> list[tuple[str, int]]:
+    """(digits, index) of what may be a telephone number."""
+    if not _CALL_RUNS.may_stand_in(plain):
+        return []
+    return [(re.sub(r"\D", "", match[0]), match.start()) for match in _CALL.finditer(plain)]
+
+
+def fours_in(text: str) -> set[str]:
+    """Every four digits in a row."""
+    return {run[at : at + 4] for run in _FOUR.findall(text) for at in range(len(run) - 3)}
+
+
+def digits_of(text: str) -> str:
+    """The digits of a text, whatever stands between them."""
+    return text.encode().translate(None, _NO_DIGITS).decode() if text.isascii() else re.sub(r"\D", "", text)
+
+
+def digits_in(low: str) -> int:
+    """How many characters of a text are digits."""
+    if low.isascii():
+        return len(low) - len(low.encode().translate(None, _DIGITS))
+    return sum(c.isdigit() for c in low)
 
 
 def folded(text: str) -> str:
@@ -46,7 +91,7 @@ def parts_of(words: set[str]) -> set[str]:
 
 def without_digests(low: str) -> str:
     """A folded text without hexadecimal words of the lengths that our own digests and pseudonyms have."""
-    return _DIGESTS.sub(" ", low)
+    return _DIGESTS.sub(" ", low) if _HEXADECIMAL.may_stand_in(low) else low
 
 
 @functools.cache

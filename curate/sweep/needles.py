@@ -11,7 +11,8 @@ What counts
 - Other forms: NIfTI strings (descrip, aux_file, db_name, intent_name, data_type), EXIF and PNG texts that name somebody
   or a day, and what `scrub_text` replaced in free text.
 - Every form: parts of the source's path that have the shape of an identifier (UID, date, 7 digits, a name with `^`),
-  and what a table's row names as its group where it has a digit in it (`GroupColumn`).
+  and what a row names as its group where it has a digit in it: of texts `GroupColumn`, of images and clips
+  `PatientColumn`, which, like a header's PatientID, no lineage may show either.
 
 What does not count: stop words (`curate.sweep.common`), numbers below 5 digits, values below 4 letters or digits, times
 of day, ages, sexes and sizes, codes (CS), numbers (DS, IS), names of marked structures (ROIName and its like, which are
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
@@ -37,19 +38,21 @@ from curate.deidentify.profile import ProfileOptions
 from curate.deidentify.tables.ps3_15 import DEFAULT, plan, rows
 from curate.deidentify.text import name_forms
 from curate.guard import typed
-from curate.sweep.common import folded, stop_words, words_of
+from curate.sweep.common import digits_in, digits_of, folded, fours_in, stop_words, words_of
 from curate.sweep.days import days_in
 from sources.dicom_walk import Elements, data_set
 
 PATH = "SourcePath"
 SCRUBBED = "ScrubbedText"
 GROUP = "GroupColumn"
+PATIENT = "PatientColumn"
 TOLD = frozenset({PATH, SCRUBBED, GROUP})  # kinds that a record's lineage may show
 MIN_TEXT = 4
 MIN_DIGITS = 5
 MIN_SOLID = 8  # from here on a form with letters and digits is looked for inside longer words too
 MIN_SOLID_DIGITS = 12
-MIN_YEAR = 1800
+MIN_CALLED = 7  # digits of a telephone number
+MIN_YEAR, MAX_YEAR = 1800, 2199
 
 _TEXT = frozenset({"LO", "SH", "AE", "UC", "UR", "UT", "ST", "LT"})
 _FREE = frozenset({"UR", "UT", "ST", "LT"})
@@ -70,13 +73,14 @@ _UID = re.compile(r"(?<![\d.])[0-2](?:\.\d{1,39}){4,30}(?![\d.]*\d)")
 _SHAPED = re.compile(
     r"[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}|(?<![\d.])\d{7,}(?![\d.]*\d)"
 )
+_CALLED = re.compile(r"[\d\s()+./-]+")
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
 
 
 class Needles:
     """The identifiers of one record by how they are looked for; fill it with the `add_` methods."""
 
-    __slots__ = ("anywhere", "days", "numbers", "phrases", "words")
+    __slots__ = ("anywhere", "asleep", "days", "numbers", "phrases", "undated", "words")
 
     def __init__(self) -> None:
         self.words: dict[str, str] = {}  # a whole word -> kind
@@ -84,6 +88,8 @@ class Needles:
         self.anywhere: dict[str, str] = {}  # folded text, also inside longer words -> kind
         self.days: dict[str, str] = {}  # YYYYMMDD -> kind
         self.numbers: dict[str, str] = {}  # the digits of a telephone number -> kind
+        self.asleep: dict[str, str] = {}  # a value whose forms are made when it may stand in what is searched -> kind
+        self.undated: dict[str, str] = {}  # a text whose days are taken when what is searched has some -> kind
 
     def __len__(self) -> int:
         return (
@@ -92,6 +98,8 @@ class Needles:
             + len(self.anywhere)
             + len(self.days)
             + len(self.numbers)
+            + len(self.asleep)
+            + len(self.undated)
         )
 
     def __repr__(self) -> str:
@@ -102,11 +110,14 @@ class Needles:
 
     def has_other(self, kinds: Container[str]) -> bool:
         """Whether some needle is of none of these kinds."""
-        several = (self.words, self.anywhere, self.days, self.numbers, *self.phrases.values())
+        mine = (self.words, self.anywhere, self.days, self.numbers, self.asleep, self.undated)
+        several = (*mine, *self.phrases.values())
         return any(kind not in kinds for one in several for kind in one.values())
 
     def drop(self, others: Needles) -> None:
         """Look for nothing of what others hold: values that an option of the profile retains."""
+        self.wake_all()
+        others.wake_all()
         for mine, theirs in (
             (self.words, others.words),
             (self.anywhere, others.anywhere),
@@ -117,13 +128,45 @@ class Needles:
             for form in theirs:
                 mine.pop(form, None)
 
+    def put_off(self, kind: str, values: Iterable[str], text: str) -> None:
+        """As `add_value` of each value and `add_day` of the text, when there is need: of a note's numbers and dates
+        hardly one stands in what is made of it, and to see that takes less than to make their forms."""
+        for value in values:
+            self.asleep.setdefault(value, kind)
+        for _ in days_in(text):
+            self.undated.setdefault(text, kind)
+            break
+
+    def wake(self, low: str, plain: str) -> None:
+        """Make the forms of what was put off, as far as one of them may stand in a reading: `low` is its folded text,
+        `plain` that without digests."""
+        if not (self.asleep or self.undated):
+            return
+        fours = fours_in(low)
+        if any(MIN_YEAR <= int(four) <= MAX_YEAR for four in fours) and any(days_in(plain)):
+            self._date()
+        digits = digits_of(low)
+        for value in [v for v in self.asleep if _may_stand(v, low, fours, digits)]:
+            self.add_value(self.asleep.pop(value), value)
+
+    def wake_all(self) -> None:
+        self._date()
+        while self.asleep:
+            value, kind = self.asleep.popitem()
+            self.add_value(kind, value)
+
+    def _date(self) -> None:
+        while self.undated:
+            text, kind = self.undated.popitem()
+            self.add_day(kind, text)
+
     def add_form(self, kind: str, text: str) -> None:
         """One text, whole: its words in this order, whatever stands between them."""
         low = folded(text.strip(" \t\r\n\0^="))
         words = words_of(low)
         size = sum(map(len, words))
-        ideographs = _IDEOGRAPHS.search(low) is not None
-        if not words or (all(map(_names_nobody, words)) and not ideographs):
+        ideographs = not low.isascii() and _IDEOGRAPHS.search(low) is not None
+        if not words or (not ideographs and all(map(_names_nobody, words))):
             return
         if ideographs and size <= 8:
             _put(self.anywhere, low, kind)
@@ -133,7 +176,7 @@ class Needles:
             _put(self.words, words[0], kind)
         else:
             _put(self.phrases.setdefault(words[0], {}), " ".join(words), kind)
-        digits = sum(c.isdigit() for c in low)
+        digits = digits_in(low)
         if size >= (MIN_SOLID_DIGITS if digits == size else MIN_SOLID) and digits >= 3:
             _put(self.anywhere, low, kind)
 
@@ -172,8 +215,8 @@ class Needles:
         """A value that names or numbers somebody or something, and the digits of it if it is a telephone number."""
         self.add_form(kind, text)
         self.add_shapes(kind, text)
-        digits = "".join(c for c in text if c.isdigit())
-        if 7 <= len(digits) <= 15 and re.fullmatch(r"[\d\s()+./-]+", text.strip()):
+        if MIN_CALLED <= digits_in(text) <= 15 and _CALLED.fullmatch(text.strip()):
+            digits = "".join(c for c in text if c.isdigit())
             self.add_form(kind, digits)
             _put(self.numbers, digits, kind)
 
@@ -190,6 +233,21 @@ def _put(forms: dict[str, str], form: str, kind: str) -> None:
     known = forms.get(form)
     if known is None or (known in TOLD and kind not in TOLD):
         forms[form] = kind
+
+
+def _may_stand(value: str, low: str, fours: set[str], digits: str) -> bool:
+    """Whether a form that `add_value` makes of a value may be found in a reading, of which are given the fours and all
+    digits. Each form holds every word of the value but these: a number or a day inside it, which have four digits in a
+    row, a UID or an address inside it, and the digits of a telephone number."""
+    if not value.isascii() or "@" in value or value.count(".") >= 4:
+        return True
+    for word in words_of(value.lower()):
+        if word not in low:
+            break
+    else:
+        return True
+    number = digits_of(value)
+    return (len(number) >= MIN_CALLED and number in digits) or any(four in value for four in fours)
 
 
 def _names_nobody(word: str) -> bool:
@@ -319,13 +377,14 @@ def add_path(needles: Needles, path: str) -> None:
             needles.add_name(PATH, re.sub(r"\.[A-Za-z0-9]{1,5}$", "", part))
 
 
-def add_group(needles: Needles, value: str) -> None:
-    """What a row of a table calls its patient. A word without a digit may be a class or a topic, and counts only as a
-    person name with `^`. A record's lineage may name its row (an article's number)."""
+def add_group(needles: Needles, value: str, kind: str = GROUP) -> None:
+    """What a row of a table calls its patient. Words without a digit may be a class or a topic, and count only as a
+    person name, with `^` or, of a patient, a comma between its parts. The lineage of a text may name its row (an
+    article's number)."""
     if any(c.isdigit() for c in value):
-        needles.add_value(GROUP, value)
-    elif "^" in value:
-        needles.add_name(GROUP, value)
+        needles.add_value(kind, value)
+    elif "^" in value or (kind == PATIENT and "," in value):
+        needles.add_name(kind, value.replace(",", "^"))
 
 
 def has_identifier_shape(part: str) -> bool:

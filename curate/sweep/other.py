@@ -45,24 +45,34 @@ _BEFORE, _BEHIND = 40, 60  # characters around digits in which a shape lies that
 def add_scrubbed(needles: Needles, texts: Iterable[str]) -> None:
     """What `scrub_text` replaces by shape, ages and short dates left out. It may stand in the record's lineage (an
     article's number), nowhere else. Each shape is looked for only where something shows that it may be there."""
-    text = "\n".join(t for t in texts if t)
+    text = "\n".join([t for t in texts if t])
     found: list[re.Match[str]] = []
     if "@" in text:
         found += _BY_NAME["[EMAIL]"].finditer(text)
     if "://" in text or "www." in text.lower():
         found += _BY_NAME["[URL]"].finditer(text)
-    if any(title in text for title in _TITLES) or _LABELLED.search(text):
+    labelled = (":" in text or " by" in text) and _LABELLED.search(text)
+    if labelled or any(title in text for title in _TITLES):
         found += (match for shape in _NAMES for match in shape.finditer(text))
     if _YEAR.search(text):
-        needles.add_day(SCRUBBED, text)
-        end = 0
-        for digits in _MANY_DIGITS.finditer(text):
-            if digits.start() >= end:
-                end = digits.end() + _BEHIND
-                part = text[max(0, digits.start() - _BEFORE) : end]
-                found += (match for shape in _NUMBERS for match in shape.finditer(part))
-    for value in {match[0] for match in found}:
-        needles.add_value(SCRUBBED, value)
+        for start, end in _around_digits(text):
+            part = text[start:end]
+            found += [match for shape in _NUMBERS for match in shape.finditer(part)]
+    needles.put_off(SCRUBBED, [match[0] for match in found], text)
+
+
+def _around_digits(text: str) -> Iterator[tuple[int, int]]:
+    """Where many digits stand, with what is before and behind; places that touch are one."""
+    start = end = -1
+    for digits in _MANY_DIGITS.finditer(text):
+        if end >= 0 and digits.start() - _BEFORE > end:
+            yield start, end
+            end = -1
+        if end < 0:
+            start = max(0, digits.start() - _BEFORE)
+        end = digits.end() + _BEHIND
+    if end >= 0:
+        yield start, end
 
 
 def add_nifti(needles: Needles, path: Path) -> None:

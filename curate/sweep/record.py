@@ -21,6 +21,8 @@ from curate.dicom.header import read_header
 from curate.keyring import Keyring
 from curate.sweep.needles import (
     CHARSET,
+    GROUP,
+    PATIENT,
     TOLD,
     Needles,
     add_group,
@@ -43,6 +45,10 @@ LINEAGE = "lineage"
 REMEDY = "report it with the kinds named: a rule let an identifier pass; the record was withheld"
 # Not `source`, `licence`, `access`: those are the recipe's words. Not digests, keys and pseudonyms: those are ours.
 _PLAIN = ("modality", "reason", "found", "remedy", "text", "question", "answer")
+NAMED = {
+    "patient": ("PatientID",),
+    "study": ("StudyInstanceUID", "SeriesInstanceUID", "StudyID", "AccessionNumber"),
+}
 _MARK = "~"
 _MAGIC_OFFSET = 128
 
@@ -55,9 +61,12 @@ class Sweep:
     needles: Needles = field(default_factory=Needles, repr=False)
     logged: list[str] = field(default_factory=list, repr=False)
     kept: frozenset[int] = frozenset()
+    named: dict[str, list[str]] = field(default_factory=dict, repr=False)  # ids of the headers, by kind
 
     def header(self, ds: Dataset) -> None:
         """Take up the identifiers of an original header; call it before anything else looks at the header."""
+        for kind, keywords in NAMED.items():
+            self.named.setdefault(kind, []).extend(str(ds.get(k, "") or "") for k in keywords)
         needles_of(ds, self.needles, self.kept)
 
     def slices(self, paths: Sequence[Path]) -> None:
@@ -94,7 +103,7 @@ def begin(item: Item, place: Place, options: ProfileOptions = DEFAULT, groups: S
         if not file.fragment or is_view(file):  # a container's name says nothing of one of its thousands of rows
             add_path(sweep.needles, file.path)
     for group in groups:
-        add_group(sweep.needles, group)
+        add_group(sweep.needles, group, PATIENT if item.form in ("picture", "clip") else GROUP)
     add_scrubbed(sweep.needles, (item.text, item.question, item.answer))
     with contextlib.suppress(RecordError):  # the reader meets the same error and says so
         if item.form == "volume":
@@ -179,8 +188,9 @@ def hits_of(record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: 
 
 def _all_hits(record: Record, members: Sequence[tuple[str, bytes | Path]], sweep: Sweep) -> Iterator[Hit]:
     needles = sweep.needles
-    lineage = "\n".join(_lineage(record)) if needles.has_other(TOLD) else ""
-    yield from (hit for hit in hits_in_text(lineage, needles, LINEAGE) if hit.kind not in TOLD)
+    if needles.has_other(TOLD):
+        lineage = "\n".join(_lineage(record))
+        yield from (hit for hit in hits_in_text(lineage, needles, LINEAGE) if hit.kind not in TOLD)
     said = tuple(_said(record))
     if any(hits_in_text("\n".join(text for _, text in said), needles, "record")):
         yield from (hit for field, text in said for hit in hits_in_text(text, needles, field))

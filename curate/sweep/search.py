@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.guard import inflate
-from curate.sweep.common import folded, parts_of, without_digests, words_of
+from curate.sweep.common import calls_in, folded, parts_of, without_digests, words_of
 from curate.sweep.days import days_at
 from curate.sweep.needles import Needles
 from curate.sweep.views import View, strings, text_views, views
@@ -39,7 +39,6 @@ MIN_DENSE = 8  # characters
 MAX_UNKNOWN = 1 << 16
 MIN_DENSE_WIDE = 6  # bytes of ideographs
 SHOWN = 3
-_CALL = re.compile(r"(?<![\d.])\+?\(?\d[\d ()/.-]{4,20}\d(?![\d.]*\d)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +74,7 @@ def hits_in_bytes(data: bytes, needles: Needles, where: str, at: int = 0) -> Ite
 
 def hits_in_dense(data: bytes, needles: Needles, where: str, at: int = 0) -> Iterator[Hit]:
     """Bytes that are no text: long needles alone."""
+    needles.wake_all()
     for view in strings(data):
         low = folded(view.text)
         yield from (Hit(kind, view.encoding, where, at) for form, kind in needles.anywhere.items() if form in low)
@@ -99,10 +99,11 @@ def _hits(readings: Iterable[View], needles: Needles, where: str) -> Iterator[Hi
 def places(text: str, needles: Needles) -> Iterator[tuple[str, int]]:
     """(kind, index) of every needle in one reading."""
     low = folded(text)
+    plain = without_digests(low)
+    needles.wake(low, plain)
     for form, kind in needles.anywhere.items():
         if form in low:
             yield kind, low.find(form)
-    plain = without_digests(low)
     words = words_of(plain)
     distinct = set(words)
     distinct |= parts_of(distinct)
@@ -115,8 +116,7 @@ def places(text: str, needles: Needles) -> Iterator[tuple[str, int]]:
             if f" {form} " in joined:
                 yield kind, _place(form, plain)
     if needles.numbers:
-        calls = ((re.sub(r"\D", "", match[0]), match.start()) for match in _CALL.finditer(plain))
-        yield from ((needles.numbers[number], at) for number, at in calls if number in needles.numbers)
+        yield from ((needles.numbers[number], at) for number, at in calls_in(plain) if number in needles.numbers)
     if any(year in plain for year in {day[:4] for day in needles.days}):
         yield from ((needles.days[day], at) for day, at in days_at(plain) if day in needles.days)
 

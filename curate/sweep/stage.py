@@ -27,6 +27,7 @@ from curate.sweep.needles import Needles
 from curate.sweep.record import derive, sealed
 from curate.sweep.search import Hit, hits_in_bytes, hits_in_json, hits_in_text, leaves, outside_pixels, told
 from manifests.errors import RecordError
+from manifests.record import content_sha256, record_key
 from sources.base import Item
 
 SERVE = "curate.sweep.stage:open_search"
@@ -110,13 +111,14 @@ def _rows(
     whole = PrepareSpec(unit.source, unit.place, (item,), unit.deidentify, unit.key)
     left = set(made)
     for row, groups in told_rows(whole, ring):
-        blank = blank_record(row, unit.source)
-        if blank.key not in left:
+        key = record_key(unit.source.called, row.upstream_id, content_sha256(row.files))
+        if key not in left:
             with contextlib.suppress(RecordError):
-                blank = sealed(blank, derive(row, unit.place, unit.deidentify.options, groups), ring)
-        if blank.key in left:
-            left.remove(blank.key)
-            yield blank.key, row, groups
+                needles = derive(row, unit.place, unit.deidentify.options, groups)
+                key = sealed(blank_record(row, unit.source), needles, ring).key
+        if key in left:
+            left.remove(key)
+            yield key, row, groups
 
 
 def _hits(item: Item, groups: Sequence[str], unit: PrepareSpec, made: Sequence[Any]) -> str:

@@ -21,12 +21,15 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
+from curate.sweep.common import Runs
+
 DEPTH = 2
 MIN_RUN = 6
 _ESCAPED = re.compile(r"\\+u([0-9A-Fa-f]{4})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,5});|&#([0-9]{1,6});")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?((?:[0-9a-f]{2}[ :]?){5,}|(?:[0-9A-F]{2}[ :]?){5,})(?![0-9A-Za-z])")
+_HEX_RUNS = Runs("0123456789abcdefABCDEF :", 10)
 _PLAIN_WORD = re.compile(r"[A-Z]?[a-z/_-]+|[A-Z/_-]+|[0-9/_-]+|[0-9a-f-]+")
 _READABLE = re.compile(rb"[ -~]{5}|(?:[ -~]\0){4}|(?:\0[ -~]){4}")
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
@@ -79,8 +82,9 @@ def _inside(view: View, depth: int) -> Iterator[View]:
         yield from _inside(View(f"{view.encoding}/escaped", view.offset, _ESCAPED.sub(_character, text)), depth - 1)
     if "%" in text and _PERCENT.search(text):
         yield from views(unquote_to_bytes(text.replace("+", " ")), depth - 1, f"{view.encoding}/percent", view.offset)
-    found = [(m.start(), bytes.fromhex(m[1].replace(":", " "))) for m in _HEX.finditer(text)]
-    yield from _together([f for f in found if _is_readable(f[1])], f"{view.encoding}/hex", view, depth - 1)
+    if _HEX_RUNS.may_stand_in(text):
+        found = [(m.start(), bytes.fromhex(m[1].replace(":", " "))) for m in _HEX.finditer(text)]
+        yield from _together([f for f in found if _is_readable(f[1])], f"{view.encoding}/hex", view, depth - 1)
     decoded = [one for m in _BASE64.finditer(text) if not _PLAIN_WORD.fullmatch(m[0]) for one in _base64(m)]
     yield from _together(decoded, f"{view.encoding}/base64", view, depth - 1)
 

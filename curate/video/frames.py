@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.video.bitstream import droppable
 from curate.video.container import (
@@ -70,20 +71,21 @@ def read_frames(
     path: Path,
     indices: Sequence[int],
     times_s: Sequence[float],
-    each: Callable[[Frames8], Frames8] | None = None,
-) -> Frames8:
+    each: Callable[[Frames8], NDArray[Any]] | None = None,
+) -> NDArray[Any]:
     """The frames of a canonical clip shown at `times_s[i]` for i in `indices`, in that order: uint8 RGB (n, y, x, 3),
     upright.
 
     `times_s` are the presentation times of all the clip's frames. Where the clip has as many frames as there are times,
     the i-th frame shown is meant, so a cine that `encode_frames` wrote may keep its own clock; else the frame at just
     that time. Equal to a full decode; the packets are read once, without decoding, to find the keyframes. `each` is
-    applied to every frame as it comes (a resize: then only small frames are held) and must give one shape.
+    applied to every frame as it comes (a resize: then only small frames are held) and must give one shape and dtype,
+    which come back.
 
     Raises RecordError `corrupt_video` (also for a time that no frame has, and for a frame that decodes with errors),
     `resolution_change`, `too_large`.
     """
-    found: dict[int, Frames8] = {}
+    found: dict[int, NDArray[Any]] = {}
     shapes: set[tuple[int, ...]] = set()
     with opened(path) as (container, stream):
         packets = packets_of(container, stream)

@@ -16,7 +16,6 @@ from curate.decontaminate import (
     DecontaminateConfig,
     Packs,
     PackUse,
-    RecordIds,
     Thresholds,
     check_ids,
     check_texts,
@@ -25,7 +24,8 @@ from curate.decontaminate import (
     with_uses,
 )
 from curate.packs import build, write
-from curate.packs.build import item_hash
+from curate.packs.build import Seen, item_hash
+from curate.screen.ids import RecordIds
 from curate.text import comparison
 from manifests.errors import RecipeError
 from sources.benchmarks import BenchmarkItem
@@ -235,18 +235,18 @@ def test_no_packs_find_nothing() -> None:
 def test_ids_and_files_are_found_and_ids_that_are_nobodys_own_are_not(packs: Packs) -> None:
     digest = "ab" * 32
 
-    def media(items: object) -> list[tuple[int, tuple[str, str]]]:
-        return [(0, ("file", digest))]
+    def media(items: object) -> list[Seen]:
+        return [Seen((0,), (("file", digest),))]
 
     known = with_uses(
         [
             *packs.packs,
-            build([BenchmarkItem("m", patient="12", study="s-50414267", aliases=("case-77",))], "m", media=media),
+            build([BenchmarkItem("m", patient="12", study="s-50414267", aliases=("case-77f",))], "m", media=media),
         ]
     )
     records = [
         RecordIds(study=("pmid:21645374",)), RecordIds(file=(digest,)), RecordIds(patient=("12",)),
-        RecordIds(study=("s-50414267", "x")), RecordIds(patient=("case-77",)), RecordIds(video=("s-50414267",)),
+        RecordIds(study=("s-50414267", "x")), RecordIds(patient=("case-77f",)), RecordIds(video=("s-50414267",)),
     ]  # fmt: skip
     found = [[(h.pack, h.method) for h in own] for own in check_ids(known, records)]
     assert found == [[("read", "study")], [("m", "file")], [], [("m", "study")], [("m", "patient")], []]
@@ -260,14 +260,17 @@ def test_the_strictest_policy_of_the_packs_that_hit_decides(packs: Packs) -> Non
     ]
     known = with_uses(packs.packs, uses)
     exam_hits, read_hits = check_texts(known, [shown(EXAM[0]), READ[0].context])
-    assert resolve(known, []).policy == "keep"
-    assert (resolve(known, exam_hits).policy, resolve(known, exam_hits).reason) == ("drop", "in_benchmark")
-    kept = resolve(known, read_hits)
+    assert resolve(known.policies, []).policy == "keep"
+    assert (resolve(known.policies, exam_hits).policy, resolve(known.policies, exam_hits).reason) == (
+        "drop",
+        "in_benchmark",
+    )
+    kept = resolve(known.policies, read_hits)
     assert kept.policy == "keep"
     assert kept.hits
     assert "its articles are wanted" in kept.found
-    assert resolve(known, [*read_hits, *exam_hits]).policy == "drop"
-    assert resolve(known, [*read_hits, *exam_hits]).found.startswith("exam item")
+    assert resolve(known.policies, [*read_hits, *exam_hits]).policy == "drop"
+    assert resolve(known.policies, [*read_hits, *exam_hits]).found.startswith("exam item")
 
 
 def test_a_recipe_names_packs_by_path_or_in_full_and_wrong_ones_are_refused(packs: Packs, tmp_path: Path) -> None:

@@ -25,17 +25,16 @@ from pydantic import ValidationError
 
 from curate.dedup import (
     DedupConfig,
-    Duplicate,
     NearDuplicates,
-    Sketch,
     bands,
     find_duplicates,
     media_sha256,
     phash,
     pixel_sha256,
-    same_media,
     signature,
 )
+from curate.dedup_media import same_media
+from curate.sketch import Duplicate, Sketch
 from curate.split import SplitConfig, assign_splits
 from curate.text import jaccard, minhash, text_sha256
 from manifests.errors import RecipeError, RecordError

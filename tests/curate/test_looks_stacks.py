@@ -16,6 +16,7 @@ from curate.looks.confirm import Match
 from curate.looks.hashes import turned
 from curate.looks.line import lines
 from curate.looks.pairs import Media, candidates, confirm_pair
+from curate.looks.planes import reduced_planes
 from curate.looks.rows import Looks, from_bytes, image_looks, to_bytes
 from curate.looks.video import chosen_frames, video_looks
 from curate.looks.volume import canonical, grey_bounds, plane_of, volume_looks
@@ -84,14 +85,14 @@ FORMS: dict[str, Callable[[Volume], Volume]] = {
 @pytest.mark.parametrize("form", list(FORMS))
 def test_a_scan_in_another_form_is_the_same_and_another_head_is_not(form: str, brains: list[Volume]) -> None:
     media: list[Media] = [*brains, *map(FORMS[form], brains)]
-    looks = [volume_looks(volume, CONFIG) for volume in media if isinstance(volume, Volume)]
+    looks = [volume_looks(volume) for volume in media if isinstance(volume, Volume)]
     assert set(matched(looks, media)) == {(0, 2), (1, 3)}
 
 
 @pytest.mark.slow
 def test_a_figure_is_linked_to_its_volume_and_slice_whichever_comes_first(brains: list[Volume]) -> None:
     volume = canonical(brains[1])
-    looks = [volume_looks(brain, CONFIG) for brain in brains]
+    looks = [volume_looks(brain) for brain in brains]
     for axis, index, turn in ((2, 22, 3), (1, 30, 1), (0, 20, 6)):
         plane = plane_of(volume, axis, index, grey_bounds(volume, 0))
         large = np.repeat(np.repeat((plane >> 8).astype(np.uint8), 5, axis=0), 4, axis=1)
@@ -123,7 +124,7 @@ def test_a_frame_and_an_excerpt_are_linked_to_their_clip_and_time() -> None:
     )
     frame: Array = jpeg(whole.frames[17], 50)
     media: list[Media] = [whole, part, frame]
-    found = matched([video_looks(whole, CONFIG), video_looks(part, CONFIG), image_looks(frame)], media)
+    found = matched([video_looks(whole), video_looks(part), image_looks(frame)], media)
     assert set(found) == {(0, 1), (0, 2), (1, 2)}
     assert found[0, 2].method == "frame"
     assert all(abs(a - b - 900) <= 200 for a, b in found[0, 1].pairs)
@@ -140,3 +141,19 @@ def test_a_line_holds_matches_in_order_and_leaves_out_the_rest() -> None:
     assert lines([*beside, *on_it], 3) == [["3", "5", "9", "14"]]
     assert lines([(0, n, 5, "one slice for all") for n in range(9)], 3) == []
     assert lines([(0, n, 9 - n, "against the patient's axes") for n in range(9)], 3) == []
+
+
+def test_planes_reduced_in_one_reading_are_those_that_are_cut_out(brains: list[Volume]) -> None:
+    for volume in (brains[1], dataclasses.replace(brains[0], voxels=np.rint(brains[0].voxels).astype(np.int16))):
+        turned_volume = canonical(volume)
+        bounds = grey_bounds(turned_volume, 0)
+        chosen = [range(1, n, 9) for n in turned_volume.voxels.shape[::-1]]
+        for axis, planes in enumerate(reduced_planes(turned_volume.voxels, bounds, chosen)):
+            for index, cells in zip(chosen[axis], planes, strict=True):
+                whole = plane_of(turned_volume, axis, index, bounds).astype(np.int64)
+                for side in range(2):
+                    whole = np.repeat(whole, 128, axis=side)
+                    shape = (*whole.shape[:side], 128, whole.shape[side] // 128, *whole.shape[side + 1 :])
+                    whole = whole.reshape(shape).sum(axis=side + 1)
+                sizes = [n for k, n in enumerate(turned_volume.voxels.shape) if k != 2 - axis]
+                assert np.abs(cells - whole / (sizes[0] * sizes[1])).max() <= 0.51

@@ -20,9 +20,9 @@ from curate import image
 from curate.cli import main
 from curate.dedup import pixel_sha256
 from curate.packs import build, load, write
-from curate.packs.build import telling
 from curate.packs.media import MediaHashes
-from curate.packs.pack import ARRAYS, Pack, mixed, salted256, to_bytes
+from curate.packs.naming import salted256, telling
+from curate.packs.pack import ARRAYS, Pack, mixed, to_bytes
 from manifests.errors import RecordError
 from sources.benchmarks import BenchmarkItem
 from tests.sources.benchmarks_mini import pubmedqa
@@ -91,7 +91,8 @@ def test_a_pack_holds_no_word_and_no_id_of_its_benchmark(pack: Pack) -> None:
 def test_counts_say_how_items_can_be_found(pack: Pack) -> None:
     # the vignette and the caption by their words; the short questions on images by file or id alone
     assert pack.counts == {
-        "items": 4, "with_text": 4, "by_text": 2, "by_edited_text": 2, "by_media": 3, "by_id": 2, "unchecked": 0,
+        "items": 4, "with_text": 4, "by_text": 2, "by_edited_text": 2, "by_media": 3, "by_looks": 0, "by_id": 2,
+        "unchecked": 0,
     }  # fmt: skip
 
 
@@ -124,9 +125,11 @@ def test_pixels_are_hashed_as_prepare_hashes_them_and_a_broken_image_costs_itsel
     media = MediaHashes()
     found = list(media(some_items(tmp_path)))
     expected = pixel_sha256(image.read_image(tmp_path / "a.png").pixels)
-    assert (1, ("pixels", expected)) in found
-    assert sorted({i for i, (kind, _) in found if kind == "pixels"}) == [1, 2]
-    assert (media.absent, media.unreadable) == (1, 1)
+    pixels = {seen.items: digest for seen in found for kind, digest in seen.hashes if kind == "pixels"}
+    assert sorted(pixels) == [(1,), (2,)]
+    assert pixels[1,] == expected
+    assert {seen.items for seen in found if len(seen.looks)} == {(1,)}
+    assert (media.absent, media.unreadable, media.plain) == (1, 1, 1)  # the embedded picture has one value
 
 
 # --------------------------------------------------------------------------------------------------------------- damage
@@ -162,7 +165,7 @@ def rewritten(pack: Pack, path: Path, changes: dict[str, object]) -> Path:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 2}, "version 2, this program reads 1"),
+        ({"version": 1}, "version 1, this program reads 2"),
         ({"format": "zip"}, "no pack"),
         ({"name": "other"}, "digest"),
         ({"counts": {"items": 10**9}}, "digest"),

@@ -14,6 +14,8 @@ import pytest
 
 from curate import inventory, store
 from curate.code import code_version
+from curate.publish import recorded
+from curate.recipe import Recipe, fingerprint
 from curate.units import FUNCTIONS
 from manifests.manifest import read_manifest
 from tests.corpus import make_corpus, run_recipe
@@ -213,6 +215,26 @@ def test_no_patient_identifier_of_the_source_stands_in_anything_written(finished
             assert b"1CT1" not in data, path
 
 
+def test_nothing_published_says_where_the_data_lie(finished: Path, corpus: Path) -> None:
+    published = [p for p in finished.rglob("*") if p.is_file() and ".work" not in p.parts]
+    assert not [p.name for p in published if str(corpus.parent).encode() in p.read_bytes()]
+    sources = read_manifest(finished).recipe["sources"]
+    assert [s["source"] for s in sources] == ["dicom_tree", "nifti_masks", "jsonl_text"]
+    assert not [s for s in sources if "root" in s]
+
+
+def test_an_absolute_root_is_left_out_of_the_manifest_and_the_fingerprint() -> None:
+    def of(root: str) -> Recipe:
+        source = {"source": "dicom_tree", "root": root, "licence": "MIT"}
+        return Recipe.model_validate({"sources": [source, {**source, "root": "package:pydicom/data", "name": "p"}]})
+
+    here, there = of("/home/jane.roe/scans"), of("elsewhere")
+    assert recorded(here) == recorded(there)
+    assert "jane" not in json.dumps(recorded(here))
+    assert recorded(here)["sources"][1]["root"] == "package:pydicom/data"
+    assert fingerprint(here, "inputs", "code") == fingerprint(there, "inputs", "code")
+
+
 def test_an_unfinished_unit_is_invisible_and_is_swept(tmp_path: Path) -> None:
     def build() -> None:
         with store.building(tmp_path, "prepare", "ab" * 32) as folder:
@@ -240,3 +262,21 @@ def test_the_code_version_sees_code_and_not_comments_and_leaves_unchosen_sources
     assert "sources.jsonl_text" not in reached
     assert "curate.cluster" not in reached
     assert "curate.recipe" not in reached
+
+
+@pytest.mark.slow
+def test_what_is_kept_of_modules_is_what_their_source_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curate import code
+
+    known = code_version("curate.select")
+    monkeypatch.setattr(code, "_place", lambda: tmp_path / "kept" / "code.json")
+    for cached in (code._kept, code._module, code._imports):
+        cached.cache_clear()
+    assert code_version("curate.select") == known
+    assert (tmp_path / "kept" / "code.json").exists()
+    for cached in (code._kept, code._module, code._imports):
+        cached.cache_clear()
+    monkeypatch.setattr("ast.parse", lambda *_: pytest.fail("a syntax tree was read again"))
+    assert code_version("curate.select") == known
+    for cached in (code._kept, code._module, code._imports):
+        cached.cache_clear()

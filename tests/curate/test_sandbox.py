@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from curate import handover, inventory, prepare, sandbox
 from curate.deidentify import DeidentifyConfig
@@ -27,8 +30,9 @@ from curate.prepare import PrepareSpec, read_rows, record_of
 from curate.recipe import load, shipped
 from curate.sandbox import Answer, Death, Limits, Thing, confine, run
 from curate.store import file_sha256
+from curate.sweep import Needles, sealed
 from manifests.errors import MedcurateError
-from manifests.record import Fact, FileRef, canonical_json, to_json
+from manifests.record import Fact, FileRef, Media, Record, Step, canonical_json, record_from_json, to_json
 from sources.base import Entry, Item, Place, list_files
 from sources.dicom_tree import DicomTree
 from tests.cluster.killing import KillingSource, killing_unit
@@ -39,6 +43,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = Limits(memory_bytes=256 << 20, seconds=0.5)
 EASY = Limits(memory_bytes=256 << 20, seconds=30)
 NAMES = [f"item{n}" for n in range(4)]
+NO_MEDIA = (
+    {"size_bytes": "3"},
+    {"size_bytes": True},
+    {"window": [40, 400]},
+    {"inverted": 0},
+    {"kind": "none"},
+    {"a": 1},
+)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what the kernel refuses is Linux's")
 
 
@@ -319,15 +331,36 @@ def test_sources_and_items_cross_unchanged(tmp_path: Path) -> None:
     assert renamed(named(full), dataclasses.replace(full, upstream_id="", group="", files=())) == full
 
 
+@settings(max_examples=100)
+@given(text=st.text(max_size=30), number=st.floats(allow_nan=False, allow_infinity=False), size=st.integers())
+@example(text='\x00\x1f"\\/\x7f\u2028\ud800😀', number=1e-7, size=1 << 70)
+@example(text="{0}%s", number=1e22, size=-1)
+def test_a_record_crosses_as_its_canonical_json_and_nothing_else(text: str, number: float, size: int) -> None:
+    media = Media("png", "image", (size, 1), "uint8", text, 3, affine=((number,) * 4,) * 3, window=(number, 1.0))
+    record = Record(text, "s", text, "u", "0", "image", text, "MIT", "open", files=(FileRef("a", text, size),) * 2)
+    full = dataclasses.replace(
+        record, media=(media,) * 2, facts=(Fact(text, "v", "o"),) * 2, steps=(Step(text, "{}"),), text=text
+    )
+    for one in (record, full):
+        assert handover.record_json(one) == to_json(one)
+
+
+def test_measures_cross_as_decimal_fractions_and_nan_does_not_cross() -> None:
+    media = Media("png", "image", (1, 1), "uint8", "0", 3, spacing_mm=(1, 1), window=(40, 400))
+    record = Record("k", "s", "u", "u", "0", "image", "g", "MIT", "open", media=(media,))
+    text = handover.record_json(record)
+    assert text == to_json(record_from_json(text))
+    with pytest.raises(ValueError, match="JSON compliant"):
+        handover.record_json(dataclasses.replace(record, media=(dataclasses.replace(media, scale=(math.nan, 1.0)),)))
+
+
 def test_what_a_parser_hands_back_is_believed_in_nothing(tmp_path: Path) -> None:
     record = prepare.blank_record(
         Item("id", "picture", (FileRef("a", "0" * 64, 3),)), DeadlyPeeks(root=".", licence="MIT")
     )
-    sent = handover.sent(record, (), ("", "", b""), tmp_path, iter(()))
+    sent = handover.sent(record, (), handover.Sketches(), tmp_path, iter(()))
     assert received(sent, tmp_path).record == record
-    media = {
-        "member": "png", "kind": "image", "shape": [1, 1], "dtype": "uint8", "sha256": "0" * 64, "size_bytes": 3,
-    }  # fmt: skip
+    media = dataclasses.asdict(Media("png", "image", (1, 1), "uint8", "0" * 64, 3, window=(40.0, 400.0)))
     shown = json.loads(sent["record"])
     sent["record"] = canonical_json({**shown, "media": [media]})
     (tmp_path / "0-png").write_bytes(b"abc")
@@ -339,17 +372,21 @@ def test_what_a_parser_hands_back_is_believed_in_nothing(tmp_path: Path) -> None
     (tmp_path / "3-png").write_bytes(b"abcd")
     bad: list[Any] = [
         None, [], {}, {**sent, "record": "{}"}, {**sent, "files": []}, {**sent, "files": [["png", "../target"]]},
-        {**sent, "files": [["png", 7]]}, {**sent, "sketches": ["", "", "zz"]}, {**sent, "sketches": [1, "", ""]},
+        {**sent, "files": [["png", 7]]}, {**sent, "sketches": ["", "", "z", "", ""]},
+        {**sent, "sketches": [1, "", "", "", ""]}, {**sent, "sketches": ["", "", "", "bG9vazFw", ""]},
+        {**sent, "sketches": ["", "", "", "", "AAAA"]},
         *({**sent, "files": [["png", f"{n}-png"]]} for n in range(5)),
         {**sent, "record": canonical_json({**shown, "status": "kept"}), "files": []},
         {**sent, "record": json.dumps(shown), "files": []}, {**sent, "record": shown, "files": []},
+        *({**good, "record": canonical_json({**shown, "media": [{**media, **change}]})} for change in NO_MEDIA),
+        {**good, "record": canonical_json({**shown, "media": [{k: media[k] for k in media if k != "voi"}]})},
+        {**sent, "record": canonical_json({**shown, "more": ""})},
     ]  # fmt: skip
     for value in bad:
         with pytest.raises((ValueError, TypeError, LookupError)):
             received(value, tmp_path)
 
 
-@pytest.mark.slow
 def test_an_answer_under_another_name_is_not_believed(tmp_path: Path) -> None:
     source = DeadlyPeeks(root=".", licence="MIT")
     item = Item("id", "picture", (FileRef("a", "0" * 64, 3),), group="g")
@@ -367,3 +404,27 @@ def test_an_answer_under_another_name_is_not_believed(tmp_path: Path) -> None:
         changed = dataclasses.replace(record, **change)
         other = handover.Given(changed, to_json(changed))
         assert prepare._checked(spec, item, Answer(0, other), ring).record.reason == "parser_died"
+
+
+def test_a_row_of_a_container_names_its_file_and_itself(tmp_path: Path) -> None:
+    source, ring = DeadlyPeeks(root=".", licence="MIT"), hint().keyring()
+    container = Item("a#block=0", "rows", (FileRef("1.2.3.4.5.6/a", "0" * 64, 9),))
+    row = Item("a#line=2", "text", (FileRef("1.2.3.4.5.6/a", "1" * 64, 3, fragment="line=2"),))
+    plain = prepare.blank_record(row, source)
+    spec = PrepareSpec(source, Place(tmp_path, tmp_path), (container,), DeidentifyConfig(), hint())
+
+    def believed(record: Record) -> bool:
+        given_record = handover.Given(record, to_json(record))
+        return prepare._checked(spec, container, Answer(0, given_record), ring).record is record
+
+    shut = sealed(plain, Needles(), ring)
+    assert shut.files != plain.files
+    assert believed(plain)
+    assert believed(shut)
+    for record in (plain, shut):
+        for change in (
+            {"key": "0" * 32}, {"group": ""}, {"licence": "MIT-0"}, {"access": "x"}, {"source": "x"}, {"uri": "x"},
+            {"upstream_id": "a#line=3"}, {"files": ()}, {"files": (FileRef("b", "1" * 64, 3, fragment="line=2"),)},
+            {"sha256": "2" * 64},
+        ):  # fmt: skip
+            assert not believed(dataclasses.replace(record, **change)), change

@@ -7,6 +7,8 @@ import io
 import json
 import pickle
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -168,6 +170,55 @@ def curate(*words: str) -> tuple[int, str]:
         except SystemExit as end:
             code = int(end.code or 0)
     return code, said.getvalue()
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_traceback_tells_where_and_no_secret(monkeypatch: pytest.MonkeyPatch, debug: str) -> None:
+    """Of an exception that nobody foresaw, and with MEDCURATE_DEBUG of ours: causes, contexts and notes included."""
+    secrets = list(PLANTED.values())
+    monkeypatch.setenv("DB_PASSWORD", "Planted Password 0008")
+    monkeypatch.setenv("MEDCURATE_DEBUG", debug)
+    kind = VerificationError if debug else OSError
+
+    def broken() -> str:
+        try:
+            raise KeyError("; ".join(PLANTED))
+        except KeyError as error:
+            error.add_note("opened with Planted Password 0008")
+            cause = ValueError("\n".join(PLANTED))
+            cause.__cause__ = error
+            raise kind(f"no answer from {next(iter(PLANTED))}") from cause
+
+    monkeypatch.setattr("curate.catalogue.list_sources", broken)
+    code, said = curate("sources")
+    assert code == (4 if debug else 1)
+    assert [secret for secret in [*secrets, "Planted Password 0008"] if secret in said] == []
+    for useful in (
+        "Traceback (most recent call last)",
+        "in broken",
+        __file__,
+        f"{kind.__name__}: ",
+        "ValueError: ",
+        "KeyError: ",
+    ):
+        assert useful in said
+    assert said.rstrip().splitlines()[-1].startswith("curate: ")
+    assert REDACTED in said
+
+
+@pytest.mark.slow
+def test_a_process_that_breaks_ends_with_1_and_a_redacted_traceback() -> None:
+    program = (
+        "import curate.catalogue as c, curate.cli as i\n"
+        "def broken(): raise RuntimeError('https://jane:pa55w0rd-one@host/v1')\n"
+        "c.list_sources = broken\n"
+        "i.main(['sources'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "RuntimeError: https://[redacted]@host/v1" in done.stderr
+    assert "pa55w0rd" not in done.stdout + done.stderr
 
 
 def leaks(told: str, *folders: Path) -> list[str]:

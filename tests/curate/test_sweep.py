@@ -20,6 +20,8 @@ from urllib.parse import quote
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -30,6 +32,7 @@ from curate.deidentify import ProfileOptions, header
 from curate.keyring import Keyring
 from curate.sweep import Needles, Sweep, begin, derive, hits_in_member, hits_in_text, hits_of, listening, needles_of
 from curate.sweep.needles import kept_tags
+from curate.sweep.other import add_scrubbed
 from curate.sweep.record import is_sealed, sealed, withheld
 from curate.sweep.search import outside_pixels
 from curate.sweep.stage import hits_in_sample
@@ -485,3 +488,39 @@ def test_days_of_a_year_are_found_in_all_their_forms() -> None:
         needles.add_day("StudyDate", f"{day:%Y%m%d}")
         for form in ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%d%b%Y", "%Y_%m_%d"):
             assert found(f"on {day:{form}}.", needles) == {"StudyDate"}, form
+
+
+PUT_OFF = "Seen 19.01.2004 and on January 2, 2005; MRN KH88123, call (089) 123-4567, id 9988776655, 1.2.999.31337.42.7"
+SHOWN = (
+    "2004-01-19", "19 January 2004", "scan20050102_1", "mrn: kh88123", "MRN, KH88123.", "089 1234567",
+    "089/123-4567", "tel0891234567", "(089) 1234567", "x9988776655", "no. 99 88 77 66 55", "1.2.999.31337.42.7",
+    "1_2_999_31337_42_7", base64.b64encode(b" on 2004-01-19 ").decode(), b"9988776655".hex(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_a_scrubbed_identifier_is_found_as_if_its_forms_had_been_made_at_once(shown: str) -> None:
+    at_once, later = Needles(), Needles()
+    add_scrubbed(at_once, (PUT_OFF,))
+    at_once.wake_all()
+    add_scrubbed(later, (PUT_OFF,))
+    text = f"MRI of 2009, WBC 10332, seen {shown} by us"
+    assert found(text, later) == found(text, at_once) == {"ScrubbedText"}
+    assert found("MRI of 2009, WBC 10332, 3.25 HU, 19 of 2 January", later) == set()
+
+
+@settings(max_examples=150)
+@given(
+    source=st.text("0123456789 -./:+()JanMRNcallDrsmith@x", max_size=60),
+    made=st.text("0123456789 -./:+()JanMRNcallDrsmith@x", max_size=60),
+    cut=st.integers(0, 60),
+)
+def test_what_is_put_off_hides_nothing(source: str, made: str, cut: int) -> None:
+    at_once, later = Needles(), Needles()
+    for needles in (at_once, later):
+        add_scrubbed(needles, (source, PUT_OFF))
+    at_once.wake_all()
+    for text in (made, f"{made} {source[cut:]}", f"{source[:cut]}-{PUT_OFF[cut:]}", PUT_OFF[:cut]):
+        assert found(text, later) == found(text, at_once)
+        assert not at_once.asleep
+        assert not at_once.undated

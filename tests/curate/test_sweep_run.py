@@ -18,14 +18,21 @@ import pytest
 import yaml
 from PIL import Image
 
-from curate import dicom, image, members, prepare, readers, readers_dicom, volume
+from curate import dicom, image, members, prepare, readers, readers_dicom, sweep, volume
 from curate.audit import verify
+from curate.deidentify import DeidentifyConfig
 from curate.dicom import header_facts
+from curate.inventory import KeyHint
+from curate.keyring import Keyring
 from curate.loaded import step
+from curate.prepare import PrepareSpec
 from curate.sweep import Needles, hits_in_text
 from manifests.errors import RecordError
 from manifests.manifest import read_manifest
 from manifests.record import Fact, Media
+from sources.base import Entry, Place
+from sources.image_table import ImageTable
+from sources.video_table import VideoTable
 from synth.requests import Ledger
 from tests.corpus import make_volume, packaged, run_recipe
 
@@ -36,6 +43,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "scans": {"source": "dicom_tree", "root": "scans"},
     "volumes": {"source": "nifti_masks", "root": "msd", "labels": {1: "left part", 2: "right part"}},
     "pictures": {"source": "image_table", "root": "pictures"},
+    "table": {"source": "image_table", "root": "table", "table": "t.csv", "text": "says", "group": "who"},
     "texts": {"source": "jsonl_text", "root": "texts", "question": "q", "answer": "a", "text": "t", "group": "who"},
 }
 SAID = "The heart is of normal size and the lungs are clear, as Dr {} wrote on 19 January 2004, MRN 88123456."
@@ -60,6 +68,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exif[315] = f"Annegret {NAME}"
     noise = np.random.default_rng(0).integers(0, 255, (256, 256), np.uint8)
     Image.fromarray(noise).save(root / "pictures" / "p.jpg", exif=exif)
+    (root / "table" / "KH-4711-0815").mkdir(parents=True)
+    for name in ("a", "b"):
+        noise = np.random.default_rng(ord(name)).integers(0, 255, (256, 256), np.uint8)
+        Image.fromarray(noise).save(root / "table" / "KH-4711-0815" / f"{name}.png")
+    said = ("The lungs are clear.", "The lungs of KH-4711-0815 are clear.")
+    table = [f"KH-4711-0815/{name}.png,KH-4711-0815,{text}" for name, text in zip("ab", said, strict=True)]
+    (root / "table" / "t.csv").write_text("\n".join(["image,who,says", *table]))
     rows = [{"q": "What is seen?", "a": SAID.format(NAME), "t": "", "who": "KH-4711-0815"}]
     rows.append({**rows[0], "a": "No finding is mentioned in the report of patient KH-4711-0815 at all.", "t": "A"})
     (root / "texts" / PERSON).mkdir(parents=True)
@@ -201,10 +216,35 @@ def test_with_every_rule_on_nothing_names_her_and_what_is_clean_is_kept(
     manifest = run_recipe(recipe(data, source, tmp_path), out).manifest
     assert manifest.counts.kept >= 1
     # The second text names the patient by the number that its own row has for her, which no header told the scrubber.
-    assert manifest.counts.failed == ({"identifier_in_output": 1} if source == "texts" else {})
+    told = source in ("texts", "table")
+    assert manifest.counts.failed == ({"identifier_in_output": 1} if told else {})
     assert nothing_names_her(out)
     checks = [f.check for f in verify(out).findings]
-    assert checks == (["identifier_in_output"] if source == "texts" else [])
+    assert checks == (["identifier_in_output"] if told else [])
+
+
+@pytest.mark.parametrize(("kind", "media"), [(ImageTable, "image"), (VideoTable, "video")])
+def test_the_group_of_a_tables_row_is_a_needle_of_its_record_alone(
+    kind: type[ImageTable | VideoTable], media: str, tmp_path: Path
+) -> None:
+    """What no pseudonym tells the parser's process: the row is looked up again. Words may be a class, and are none."""
+    groups = ("KH-4711-0815", "Weiss, Eva", "polyp", "")
+    rows = [f'{n}.png,"{group}"\n' for n, group in enumerate(groups)]
+    (tmp_path / "t.csv").write_text(f"{media},who\n\n" + "\n".join(rows))
+    keys = {"source": kind.card.name, "root": ".", "licence": "MIT", "table": "t.csv", "group": "who"}
+    source = kind.model_validate(keys)
+    names = ("t.csv", *(f"{n}.png" for n in range(4)))
+    place, inventory = Place(tmp_path, tmp_path), [Entry(name, 1, "0" * 64, {}) for name in names]
+    items = [i for i in source.items(place, inventory, lambda kind, value: "pseudonym") if i.form != "none"]
+    spec = PrepareSpec(source, place, tuple(items), DeidentifyConfig(), KeyHint("n", 0, "", ""), None)
+    told = list(prepare.told_rows(spec, Keyring.load("n", 0)))
+    assert [values for _, values in told] == [("KH-4711-0815",), ("Weiss, Eva",), ("polyp",), ()]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")  # nothing in the media: what is found is the row's
+    for said, expected in (("KH-4711-0815", 0), ("eva weiss", 1), ("polyp", None)):
+        found = [set(hits_in_text(f"by {said}.", sweep.begin(i, place, groups=g).needles, "")) for i, g in told]
+        assert [n for n, hits in enumerate(found) if hits] == ([] if expected is None else [expected])
+        assert all(hit.kind == "PatientColumn" for hits in found for hit in hits)
 
 
 @pytest.mark.slow

@@ -47,6 +47,19 @@ def test_a_row_with_a_wrong_range_fails_alone_and_its_file_is_named(times: str, 
     assert not [item for item in items if item.upstream_id == "a.mp4"]
 
 
+def test_what_is_told_of_a_wrong_range_names_the_place_and_quotes_no_cell(tmp_path: Path) -> None:
+    items = items_of(
+        tmp_path, "a.mp4,Weiss Eva 1950,5,x\na.mp4,1,MRN-88123456,x\na.mp4,7.125,3.375,x\na.mp4,7.125,,x\n"
+    )
+    told = [item.found for item in items if item.reason == "clip_range"]
+    assert told == [
+        "line 2 of 'clips.csv': 14 characters that are no time in column 'from'",
+        "line 3 of 'clips.csv': 12 characters that are no time in column 'to'",
+        "line 4 of 'clips.csv': an end that does not come after its start",
+        "line 5 of 'clips.csv': a start without an end",
+    ]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59_999))
 def test_the_ways_to_write_a_time_agree(hours: int, minutes: int, milliseconds: int) -> None:

@@ -54,7 +54,7 @@ def messages() -> list[bytes]:
         return HEAD.pack(kind, len(data)) + data
 
     return [
-        one(b"A", {"record": "{}", "files": [], "sketches": ["", "", ""]}) + one(b"E", None),
+        one(b"A", {"record": "{}", "files": [], "sketches": ["", "", "", "", ""]}) + one(b"E", None),
         one(b"B", ["a", "b", []]),
         one(b"X", "ValueError"),
     ]
@@ -185,7 +185,7 @@ def documents() -> list[bytes]:
         "teacher": {},
         "environment": {},
     }
-    message = {"record": to_json(record), "files": [], "sketches": ["", "", ""]}
+    message = {"record": to_json(record), "files": [], "sketches": ["", "", "", "", ""]}
     texts = [to_json(record), to_json(draft), json.dumps(manifest), json.dumps(item_values(item)), json.dumps(message)]
     return [bytes([kind]) + text.encode() for kind, text in enumerate(texts)]
 

@@ -22,6 +22,7 @@ CT, MR, J2K, RLE, JPEG, LS = (
     "CT_small.dcm", "MR_small.dcm", "MR_small_jp2klossless.dcm", "MR_small_RLE.dcm", "JPEG-lossy.dcm",
     "MR_small_jpeg_ls_lossless.dcm",
 )  # fmt: skip
+LS_LINE = "SC_rgb_jls_lossy_line.dcm"
 
 
 def fresh(name: str, salt: str) -> Any:
@@ -185,6 +186,12 @@ def ls_swells(ds: Any) -> None:
     frame = bytearray(frames_of(ds)[0])
     struct.pack_into(">HH", frame, frame.index(b"\xff\xf7") + 5, 65535, 65535)
     ds.PixelData = encapsulate([bytes(frame)])
+
+
+def ls_without_end(ds: Any) -> None:
+    """Three bytes slipped into the scan and its end lost: CharLS took ten seconds of CPU to refuse it."""
+    frame = frames_of(ds)[0]
+    ds.PixelData = encapsulate([frame[:459] + b"nan" + frame[459:507]])
 
 
 # ------------------------------------------------------------------------------------------------------- encapsulation
@@ -422,6 +429,7 @@ CASES = (
     Case(3, "dicom-frames-j2k", "dicom", changed(J2K, huge), failed("too_large")),
     Case(3, "dicom-jpeg-swells", "dicom", changed(JPEG, jpeg_swells), failed("codestream_mismatch")),
     Case(3, "dicom-jpegls-swells", "dicom", changed(LS, ls_swells), failed("codestream_mismatch")),
+    Case(3, "dicom-jpegls-endless", "dicom", changed(LS_LINE, ls_without_end), failed("truncated_pixels")),
     Case(4, "dicom-j2k-4096-tiles", "dicom", changed(J2K, j2k(xt=1, yt=1)), failed("bad_pixels")),
     Case(
         4,

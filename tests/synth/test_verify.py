@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +20,18 @@ from manifests.sample import Answer
 from synth.facts import VOCABULARY, body_part_words, structure_words, validate, value_of, words_for
 from synth.proofs import format_number
 from synth.quantities import quantities, unit_factor
-from synth.verify import CHECKS, faithfulness, latin_script, length, no_leak, not_empty, verify_answer
+from synth.verify import (
+    CHECKS,
+    MAX_TEXT,
+    PIECE,
+    _pieces,
+    faithfulness,
+    latin_script,
+    length,
+    no_leak,
+    not_empty,
+    verify_answer,
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 PAIRED = (("kidney_left", "kidney_right"), ("lung_lower_lobe_left", "lung_lower_lobe_right"))
@@ -422,6 +434,41 @@ def test_there_is_one_verdict_per_check_with_the_turn_and_the_offending_words() 
     assert "'12 mm'" in by_check["numbers"].evidence
     assert "right" in by_check["sides"].evidence
     assert by_check["modality"].score == 1.0
+
+
+@given(st.text(alphabet="a1.;\n \u00e9(", max_size=60), st.integers(0, 90))
+def test_pieces_are_the_text_and_none_is_long(text: str, times: int) -> None:
+    whole = text * times
+    pieces = list(_pieces(whole))
+    assert "".join(pieces) == whole
+    assert all(0 < len(piece) <= PIECE for piece in pieces) or whole == ""
+
+
+def test_a_long_report_is_judged_as_its_sentences_are() -> None:
+    """Offences at the beginning and the end of 12,000 characters, and none where there is none."""
+    facts = volume_facts()
+    sound = [text for text, known, wrong in pairs_of_volumes() if not wrong and known == facts]
+    report = "\n".join(sound * (12_000 // len("\n".join(sound))))
+    assert [v.evidence for v in faithfulness(report, facts, 1) if not v.passed] == []
+    for spoiled in (f"{report} The spleen measures 4321 mL.", f"The spleen measures 4321 mL. {report}"):
+        assert [v.check for v in faithfulness(spoiled, facts, 1) if not v.passed] == ["numbers"]
+
+
+def test_a_text_beyond_the_bound_fails_every_check_and_says_so() -> None:
+    verdicts = faithfulness("The liver is seen. " * (MAX_TEXT // 19 + 1), volume_facts(), 1)
+    assert [(v.check, v.passed, v.score) for v in verdicts] == [(check, False, 0.0) for check in CHECKS]
+    assert f"at most {MAX_TEXT}" in verdicts[0].evidence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["12.5 ", "no ", "1, ", "1 x ", "1/", "the left liver 12.5 mL and ", "left ", "\n1"])
+def test_time_grows_with_a_text_and_not_with_its_square(unit: str) -> None:
+    """16,384 characters of each took up to minutes of CPU while anything looked around itself in all of them."""
+    facts = (Fact("volume_ml", "12.5", "x", "mL", "liver"), Fact("laterality", "L", "x"))
+    faithfulness("a", facts, 1)
+    began = time.process_time()
+    faithfulness((unit * MAX_TEXT)[:MAX_TEXT], facts, 1)
+    assert time.process_time() - began < 15  # half a second, but for `no `: 5
 
 
 @given(st.text(max_size=80))

@@ -1,0 +1,44 @@
+"""What a record's media look like, as prepare keeps it: `curate.looks` of the three kinds of canonical media.
+
+A picture is hashed as a viewer shows it; one in Hounsfield units under the soft tissue and lung windows too, because a
+copy of it may have been saved under either. A clip is decoded once, and of each frame only its reduced form is held.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from curate.arrays import Image, Volume
+from curate.image import to_display
+from curate.looks.hashes import cell_hashes, picture_hashes, reduced
+from curate.looks.rows import FULL, PICTURE, TIME, Looks, rows_of, to_bytes
+from curate.looks.video import FRAME_ANCHOR_S, FRAME_STEP_S, chosen_frames
+from curate.looks.volume import WINDOWS, volume_looks
+from curate.video.frames import read_frames
+
+
+def image_sketch(decoded: Image) -> bytes:
+    rows = [rows_of((PICTURE, FULL, 0), True, picture_hashes(to_display(decoded)))]
+    if decoded.units == "HU":
+        for view, (low, high) in WINDOWS.items():
+            shown = np.rint(np.clip((decoded.pixels.astype(np.float64) - low) / (high - low), 0, 1) * 255)
+            rows.append(rows_of((PICTURE, view, 0), True, picture_hashes(np.nan_to_num(shown).astype(np.uint8))))
+    return to_bytes(np.concatenate(rows))
+
+
+def volume_sketch(grid: Volume) -> bytes:
+    return to_bytes(volume_looks(grid))
+
+
+def clip_sketch(path: Path, times_s: tuple[float, ...]) -> bytes:
+    """Of a canonical clip. Raises as `curate.video.frames.read_frames` does."""
+    anchors = set(chosen_frames(times_s, FRAME_ANCHOR_S))
+    chosen = sorted(anchors | set(chosen_frames(times_s, FRAME_STEP_S)))
+    cells = read_frames(path, chosen, times_s, each=lambda frame: reduced(frame))
+    rows: list[Looks] = [
+        rows_of((TIME, FULL, max(0, round(times_s[n] * 1000))), n in anchors, cell_hashes(cell, n in anchors))
+        for n, cell in zip(chosen, cells, strict=True)
+    ]
+    return to_bytes(np.concatenate(rows))
