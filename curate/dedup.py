@@ -18,7 +18,11 @@ not on their order.
 media are taken from the best record down; one stays unless a better one that stays was compared with it and holds it.
 Pictures and clips must hold each other (`SAME_SHARE` of each lies in the other; a panel of a figure, a clip of a video
 and a turned picture are linked for the splits and stay); a volume also goes to one that holds it whole (`WHOLE_SHARE`:
-a crop, a subset of slices), whichever ranks better.
+a crop, a subset of slices), whichever ranks better. What a source keeps apart stays apart: two records of one patient
+in one source (phases of a contrast study, time points, neighbouring slices) are linked, never merged, and where a
+source does not name its patients, two of its volumes are merged from a score of 0.98 on. (Measured: a series and what
+dcm2niix makes of it reach 0.99 to 1.00, resampled copies 0.89 to 1.00, but two time points of one scan 0.70 to 0.998
+and the same head with the phase encoded the other way round 0.93 to 0.95.)
 
 **Near duplicates** are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of
 Massive Datasets, chapter 3): candidates share a band, bands and rows are datasketch's choice for the threshold. A

@@ -4,12 +4,13 @@ told in `curate.dedup`."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.sketch import Alike, Duplicate, Sketch, classes, rank
 
 SAME_SHARE, WHOLE_SHARE = 0.6, 0.8
+SAME_SOURCE_SCORE = 0.98  # of two volumes of one source whose patients are not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,14 @@ Edges = dict[int, dict[int, _Reason]]
 def _edges(equal: list[list[Sketch]], alike: Iterable[Alike]) -> tuple[Edges, Edges]:
     """Classes that hold each other, and those that lie within another; of several reasons the one that scored best."""
     place = {item.key: (number, item.kind) for number, held in enumerate(equal) for item in held}
+    sources = {item.key: item.source for held in equal for item in held}
+    apart = [{(item.source, item.group) for item in held if item.group not in ("", item.key)} for held in equal]
     mutual: Edges = {}
     within: Edges = {}
-    for pair in sorted(alike, key=lambda a: (-a.score, a.one, a.other)):
-        if pair.one not in place or pair.other not in place or place[pair.one][0] == place[pair.other][0]:
-            continue
+    likely = (a for a in alike if a.one in place and a.other in place and place[a.one][0] != place[a.other][0])
+    believed = [a for a in likely if a.score >= SAME_SOURCE_SCORE or place[a.one][1] != "volume"
+                or sources[a.one] != sources[a.other]]  # fmt: skip
+    for pair in _one_to_one(believed, place, apart):
         (one, kind), (other, _) = place[pair.one], place[pair.other]
         both = min(pair.shares) >= SAME_SHARE
         for inner, outer, names, share in (
@@ -145,3 +149,22 @@ def same_media(sketches: Sequence[Sketch]) -> list[tuple[str, str]]:
 
 def media_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
     return (item.kind, "bytes", item.content_sha256), (item.kind, "pixels", item.pixel_sha256)
+
+
+def _one_to_one(
+    alike: Iterable[Alike], place: Mapping[str, tuple[int, str]], apart: Sequence[set[tuple[str, str]]]
+) -> list[Alike]:
+    """The pairs, best first, without what a source keeps apart: two records of one patient in one source are two (the
+    phases and time points of a study look alike), and of several such a copy elsewhere is the one's that it resembles
+    most."""
+    ordered = sorted(alike, key=lambda a: (-a.score, min(a.one, a.other), max(a.one, a.other)))
+    best: dict[tuple[int, tuple[str, str]], int] = {}
+    kept = []
+    for pair in ordered:
+        one, other = place[pair.one][0], place[pair.other][0]
+        if apart[one] & apart[other]:
+            continue
+        claims = [((one, owner), other) for owner in apart[other]] + [((other, owner), one) for owner in apart[one]]
+        if all(best.setdefault(claim, found) == found for claim, found in claims):
+            kept.append(pair)
+    return kept

@@ -97,9 +97,11 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:
-    """The resolved recipe as the manifest has it: without roots, which say where the data of one machine lie, and may
-    name its user. Those inside a package stay; they are the same everywhere."""
+    """The resolved recipe as the manifest has it: without roots and folders of packs, which say where the data of one
+    machine lie, and may name its user. Those inside a package stay; they are the same everywhere."""
     whole = recipe.model_dump(mode="json")
+    for use in whole["select"]["benchmarks"]:
+        use["pack"] = Path(use["pack"]).name
     for source in whole["sources"]:
         if not source["root"].startswith(PACKAGE):
             del source["root"]

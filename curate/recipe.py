@@ -115,8 +115,9 @@ class Recipe(Config):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The recipe as JSON-able values, without roots (what lies there is known by its digests)."""
+        """The recipe as JSON-able values, without roots and packs' paths (what lies there is known by its digests)."""
         whole = super().identity()
+        whole["select"]["benchmarks"] = [{**use, "pack": ""} for use in whole["select"]["benchmarks"]]
         placed = [(s.model_dump(mode="json", exclude={"root"}), s.called) for s in self.sources]
         whole["sources"] = [{**source, "name": name} for source, name in placed]
         return whole

@@ -160,7 +160,7 @@ def unit_of(
     rows = tuple(PreparedUnit(u.key, name, by_name[name].priority, by_name[name].licence) for name, u in prepared)
     identity: dict[str, Any] = {
         "prepared": [dataclasses.astuple(row) for row in rows],
-        "config": recipe.select.model_dump(mode="json"),
+        "config": recipe.select.model_dump(mode="json", exclude={"benchmarks"}),  # known by `compared`
         "seed": recipe.seed,
         "compared": dataclasses.asdict(compared),
         "lost": [dataclasses.asdict(one) for one in lost],

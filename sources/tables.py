@@ -138,7 +138,10 @@ def table_items(
 
 
 def find_table(table: str, place: Place) -> Path:
-    """Below the root, where no link is followed, else beside the recipe."""
+    """Below the root, where no link is followed, else beside the recipe. An absolute path, which lineages would repeat,
+    is refused."""
+    if Path(table).is_absolute():
+        raise RecipeError("a table's path is absolute; give it relative to the root, or to the recipe's folder")
     inside, beside = place.root / table, place.recipe_folder / table
     if is_regular(inside):
         return inside

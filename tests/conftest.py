@@ -15,6 +15,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or native modules take it for a leak
+
+
 @pytest.fixture(scope="session")
 def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished output of real data in a few shards, some of it held out; read only: tests copy it to tamper."""

@@ -2,7 +2,8 @@
 
 Cutting out a slice across x or y touches every cache line of a scan; here slices across z are read once, in order, and
 what belongs to all others is summed on the way. Whole numbers after the grey scale, so the same on every CPU. Held in
-memory: 32 KiB a slice that is asked for, and three slices across z as 16 and 32 bits.
+memory: 32 KiB a slice that is asked for, AT_ONCE slices across z, and three as 16 and 32 bits. The voxels may be a
+turned view.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from curate.looks.hashes import GRID
 Grey = NDArray[np.uint16]
 Bounds = tuple[float, float]
 WHITE = 65535
+AT_ONCE = 16  # slices read together: of a turned view, where one slice would touch every cache line
 WIDEST = 1 << 15  # of a volume's sides: sums of one side in 16-bit grey fit 31 bits
 
 
@@ -43,11 +45,14 @@ def reduced_planes(voxels: Array, bounds: Bounds, chosen: Sequence[Sequence[int]
     whole = np.int32 if max(voxels.shape) < WIDEST else np.int64
     sums = np.empty((height, width), whole)
     plane, held = np.empty(0, np.uint16), -1
+    block, first = voxels[:0], 0
     for cell in range(GRID):
         sums[:] = 0
         for z in range(cell * depth // GRID, -(-(cell + 1) * depth // GRID)):
             if z != held:
-                plane, held = grey(voxels[z], bounds), z
+                if not first <= z < first + len(block):
+                    block, first = np.ascontiguousarray(voxels[z : z + AT_ONCE]), z
+                plane, held = grey(block[z - first], bounds), z
                 if z in place_of:
                     rows = np.zeros((GRID, width), whole)
                     kernels.reduce_grey(plane, 0, WHITE, rows, across_z[place_of[z]])

@@ -1,7 +1,7 @@
 """What a record's media look like, as prepare keeps it: `curate.looks` of the three kinds of canonical media.
 
 A picture is hashed as a viewer shows it; one in Hounsfield units under the soft tissue and lung windows too, because a
-copy of it may have been saved under either. A clip is decoded once, and of each frame only its reduced form is held.
+copy of it may have been saved under either. A clip is decoded once, and of each frame only its hashes are held.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from curate.arrays import Image, Volume
+from curate.arrays import Array, Image, Volume
 from curate.image import to_display
-from curate.looks.hashes import cell_hashes, picture_hashes, reduced
+from curate.looks.hashes import HALVES, PARTS, Hashes, cell_hashes, part_boxes, picture_hashes, reduced
 from curate.looks.rows import FULL, PICTURE, TIME, Looks, rows_of, to_bytes
 from curate.looks.video import FRAME_ANCHOR_S, FRAME_STEP_S, chosen_frames
 from curate.looks.volume import WINDOWS, volume_looks
@@ -36,9 +37,17 @@ def clip_sketch(path: Path, times_s: tuple[float, ...]) -> bytes:
     """Of a canonical clip. Raises as `curate.video.frames.read_frames` does."""
     anchors = set(chosen_frames(times_s, FRAME_ANCHOR_S))
     chosen = sorted(anchors | set(chosen_frames(times_s, FRAME_STEP_S)))
-    cells = read_frames(path, chosen, times_s, each=lambda frame: reduced(frame))
-    rows: list[Looks] = [
-        rows_of((TIME, FULL, max(0, round(times_s[n] * 1000))), n in anchors, cell_hashes(cell, n in anchors))
-        for n, cell in zip(chosen, cells, strict=True)
-    ]
+    made: list[tuple[NDArray[np.uint8], Hashes, Hashes]] = []
+
+    def hashed(frame: Array) -> NDArray[np.int64]:
+        made.append(cell_hashes(reduced(frame)))
+        return np.array([[len(made) - 1]])
+
+    places = read_frames(path, chosen, times_s, each=hashed)
+    rows: list[Looks] = []
+    for number, place in zip(chosen, places.reshape(-1).tolist(), strict=True):
+        windows, hashes, doubtful = made[place]
+        kept = windows < (PARTS + len(part_boxes()) if number in anchors else HALVES)
+        shown = TIME, FULL, max(0, round(times_s[number] * 1000))
+        rows.append(rows_of(shown, number in anchors, (windows[kept], hashes[kept], doubtful[kept])))
     return to_bytes(np.concatenate(rows))

@@ -8,13 +8,15 @@ them) and which asks for other volumes. CT is hashed under three windows, other 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from curate.arrays import Volume
 from curate.looks.hashes import cell_hashes
 from curate.looks.planes import Grey, grey, reduced_planes, stretched
 from curate.looks.rows import FULL, LOOK, LUNG, SOFT, Looks, rows_of
-from curate.volume.grids import reorient
+from curate.volume.grids import turned_view
 
 ORIENTATION = "RAS"
 SLICE_STEP_MM, ANCHOR_MM = 2.0, 10.0  # a change of either is a change of what prepared columns hold
@@ -26,9 +28,10 @@ OUTER = 0.005
 
 
 def canonical(volume: Volume) -> Volume:
-    """The volume turned to RAS, without masks; slice indices here and in looks are those of its voxels (z, y, x)."""
+    """The volume turned to RAS as a view, without masks; slice indices here and in looks are those of its voxels
+    (z, y, x)."""
     bare = Volume(volume.voxels, volume.affine, volume.units, volume.window)
-    return reorient(bare, ORIENTATION)
+    return turned_view(bare, ORIENTATION)
 
 
 def volume_looks(volume: Volume) -> Looks:
@@ -66,8 +69,8 @@ def grey_bounds(turned: Volume, view: int) -> tuple[float, float]:
     """The values shown black and white in a view."""
     if view in WINDOWS:
         return WINDOWS[view]
-    flat = turned.voxels.reshape(-1)
-    some = flat[:: max(1, flat.size // SAMPLES)].astype(np.float64)
+    step = max(1, math.ceil((turned.voxels.size / SAMPLES) ** (1 / 3)))
+    some = turned.voxels[::step, ::step, ::step].astype(np.float64)
     some = np.sort(some[np.isfinite(some)])
     if not some.size:
         return 0.0, 1.0

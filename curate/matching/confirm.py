@@ -112,7 +112,7 @@ def judge(pair: Candidate, first: Shelf, second: Shelf, config: LooksConfig) -> 
         "other_row": pair.j,
         "relation": pair.kind,
         "score": match.score,
-        "threshold": _least(pair, config),
+        "threshold": _least(pair, match.score, config),
         "turn": match.turn,
         "axis": "xyz"[match.axis] if match.axis in (0, 1, 2) else "",
         "index": match.pairs[0][0] if pair.kind in ("slice", "frame") else -1,
@@ -121,9 +121,11 @@ def judge(pair: Candidate, first: Shelf, second: Shelf, config: LooksConfig) -> 
     }
 
 
-def _least(pair: Candidate, config: LooksConfig) -> float:
+def _least(pair: Candidate, score: float, config: LooksConfig) -> float:
+    """The score that was asked of a pair; less where hashes leave hardly a doubt (`LooksConfig.sure_bits`)."""
     by_kind = {"image": config.image_score, "slice": config.slice_score, "volume": config.volume_score}
-    return by_kind.get(pair.kind, config.frame_score)
+    least = by_kind.get(pair.kind, config.frame_score)
+    return least if score >= least else config.sure_score
 
 
 def shares_of(pair: Candidate, match: Match, media: tuple[Media, Media], records: tuple[Record, Record]) -> Shares:

@@ -75,6 +75,15 @@ def reorient(volume: Volume, codes: str) -> Volume:
     An exact permutation and flip to the nearest axes of an oblique grid; masks follow; nothing is interpolated. Raises
     RecordError `bad_orientation` for codes that do not name each direction once.
     """
+    seen = turned_view(volume, codes)
+    if seen is volume:
+        return volume
+    masks = {name: np.ascontiguousarray(mask) for name, mask in seen.masks.items()}
+    return dataclasses.replace(seen, voxels=np.ascontiguousarray(seen.voxels), masks=masks)
+
+
+def turned_view(volume: Volume, codes: str) -> Volume:
+    """`reorient` without a copy: the arrays are views of the volume's."""
     if not is_orientation(codes):
         raise RecordError("bad_orientation", repr(codes)[:20], "name one of L/R, A/P and S/I each, as in 'LPS'")
     now = volume.orientation
@@ -92,9 +101,8 @@ def reorient(volume: Volume, codes: str) -> Volume:
             affine[:3, 3] += column * (size[k] - 1)
     turn = [2 - order[2 - axis] for axis in range(3)]  # the same for arrays, (z, y, x)
     cut = tuple(slice(None, None, -1) if flipped[2 - axis] else slice(None) for axis in range(3))
-    masks = {name: np.ascontiguousarray(mask.transpose(turn)[cut]) for name, mask in volume.masks.items()}
-    voxels = np.ascontiguousarray(volume.voxels.transpose(turn)[cut])
-    return dataclasses.replace(volume, voxels=voxels, affine=affine, masks=masks)
+    masks = {name: mask.transpose(turn)[cut] for name, mask in volume.masks.items()}
+    return dataclasses.replace(volume, voxels=volume.voxels.transpose(turn)[cut], affine=affine, masks=masks)
 
 
 def lengths(affine: Matrix) -> list[float]:

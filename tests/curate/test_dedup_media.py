@@ -13,11 +13,19 @@ from curate.sketch import Alike, Duplicate, Sketch
 
 
 def shown(
-    key: str, kind: str = "volume", said: str = "", priority: int = 0, pixels: str = "", marks: str = ""
+    key: str,
+    kind: str = "volume",
+    said: str = "",
+    priority: int = 0,
+    pixels: str = "",
+    marks: str = "",
+    source: str = "",
+    group: str = "",
 ) -> Sketch:
+    """A record of a source of its own, if none is named."""
     return Sketch(
-        key=key, source="s", kind=kind, priority=priority, content_sha256=f"bytes of {key}",
-        pixel_sha256=pixels or f"pixels of {key}", text_sha256=said, marks=marks,
+        key=key, source=source or f"source of {key}", group=group or key, kind=kind, priority=priority,
+        content_sha256=f"bytes of {key}", pixel_sha256=pixels or f"pixels of {key}", text_sha256=said, marks=marks,
     )  # fmt: skip
 
 
@@ -66,6 +74,25 @@ def test_a_silent_scan_does_not_go_to_a_crop_of_it_that_speaks() -> None:
 def test_copies_of_a_record_that_goes_follow_it() -> None:
     copies = [shown("b", pixels="p"), shown("c", pixels="p")]
     assert going([shown("a"), *copies], [alike("a", "b")]) == {"b": "a", "c": "a"}
+
+
+def test_what_a_source_keeps_apart_of_one_patient_stays_and_a_copy_goes_to_the_one_it_resembles_most() -> None:
+    phases = [shown(name, source="study", group="patient") for name in "abc"]
+    assert going(phases, [alike("a", "b", score=0.999), alike("b", "c", score=0.999)]) == {}
+    copy = shown("z")
+    pairs = [alike("a", "z", score=0.95), alike("b", "z", score=0.99), alike("c", "z", score=0.94)]
+    assert going([*phases, copy], pairs) == {"z": "b"}
+    best = shown("0", priority=1)
+    pairs = [alike("a", "0", score=0.95), alike("b", "0", score=0.99), alike("c", "0", score=0.94)]
+    assert going([*phases, best], pairs) == {"b": "0"}
+
+
+def test_volumes_of_one_source_without_patients_are_merged_only_beyond_doubt() -> None:
+    two = [shown(name, source="study") for name in "ab"]
+    assert going(two, [alike("a", "b", score=0.95)]) == {}
+    assert going(two, [alike("a", "b", score=0.99)]) == {"b": "a"}
+    pictures = [shown(name, "image", source="study") for name in "ab"]
+    assert going(pictures, [alike("a", "b", score=0.75)]) == {"b": "a"}
 
 
 SHARES = st.sampled_from([(1.0, 1.0), (1.0, 0.3), (0.3, 1.0), (0.5, 0.5), (0.7, 0.9)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from manifests.manifest import merkle_root
 from manifests.schema import row_digest
 from tests.corpus import run_recipe
 
+SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
+DCM2NIIX = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or shutil.which("dcm2niix")
 AFFINE = np.diag([1.5, 1.5, 2.0, 1.0])
 
 
@@ -182,3 +186,28 @@ def test_linking_alone_keeps_every_scan_and_one_split(tmp_path: Path) -> None:
     scans = [rows[n] for n in ("a/first.nii.gz", "b/copy.nii.gz", "b/crop.nii.gz", "c/one.jpg")]
     assert {row["status"] for row in scans} == {"kept"}
     assert len({row["split"] for row in scans}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
+def test_a_series_and_what_dcm2niix_makes_of_it_are_one_record_whichever_is_better_licensed(tmp_path: Path) -> None:
+    assert DCM2NIIX, "the dev extra brings dcm2niix"
+    root = SHARED / "dicom-ct-head-slicer"
+    nifti = tmp_path / "nifti"
+    nifti.mkdir()
+    subprocess.run([DCM2NIIX, "-z", "y", "-b", "n", "-o", str(nifti), str(root)], check=True, capture_output=True)
+    keep = {"faces": {"keep": "a test"}, "burned_in": {"keep": "a test"}}
+    for name, priorities in (("a", (1, 0)), ("b", (0, 1))):
+        sources = [
+            {"source": "dicom_tree", "name": "dicom", "root": str(root), "licence": "MIT", "priority": priorities[0]},
+            {"source": "nifti_masks", "name": "nifti", "root": str(nifti), "licence": "MIT", "priority": priorities[1]},
+        ]
+        recipe = tmp_path / f"{name}.yaml"
+        recipe.write_text(yaml.safe_dump({"name": name, "sources": sources, "deidentify": keep}))
+        run_recipe(recipe, tmp_path / name, work=tmp_path / "work")
+        rows = [r for r in ledger_of(tmp_path / name).values() if r["kind"] == "volume"]
+        ends = {r["source"]: r["status"] for r in rows}
+        better, worse = ("dicom", "nifti") if priorities == (1, 0) else ("nifti", "dicom")
+        assert ends == {better: "kept", worse: "duplicate"}
+        assert verify(tmp_path / name).findings == ()

@@ -41,8 +41,8 @@ def write_case(root: Path, seed: int) -> None:
     nibabel: Any = importlib.import_module("nibabel")  # its functions are not annotated
     x, y, z = np.indices((28, 24, 20))
     organs = np.zeros(x.shape, np.uint8)
-    organs[(x - 8) ** 2 + (y - 12) ** 2 + ((z - 10) * 1.5) ** 2 < 40] = 1
-    organs[(x - 20) ** 2 + (y - 12) ** 2 + ((z - 9) * 1.5) ** 2 < 25] = 2
+    organs[(x - 8) ** 2 + (y - 10 - seed) ** 2 + ((z - 10) * 1.5) ** 2 < 40] = 1
+    organs[(x - 20) ** 2 + (y - 16 + 3 * seed) ** 2 + ((z - 9) * 1.5) ** 2 < 25] = 2
     noise = np.random.default_rng(seed).normal(0, 12, x.shape)
     body = (x - 13.5) ** 2 / 150 + (y - 11.5) ** 2 / 110 < 1
     voxels = np.where(body, 40 + 30 * organs + noise, -1000).astype(np.int16)

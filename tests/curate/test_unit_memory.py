@@ -32,7 +32,11 @@ UNIT = """
 import json, sys
 from pathlib import Path
 from pydantic import TypeAdapter
+import numpy as np
+import curate.readers
+from curate.arrays import Image, Volume
 from curate.deidentify import DeidentifyConfig
+from curate.looks.sketch import image_sketch, volume_sketch
 from curate.inventory import KeyHint, entry_of
 from curate.keyring import Keyring
 from curate.prepare import PrepareSpec, read_rows, record_of, work
@@ -50,6 +54,9 @@ entries = [entry_of(source, place, path, ring.pseudonym) for path in list_files(
 items = tuple(source.items(place, entries, ring.pseudonym))
 keep = {"keep": "packaged test data, nobody is in them"}
 deidentify = DeidentifyConfig.model_validate({"faces": keep, "burned_in": keep})
+ramp = np.arange(64 * 64 * 64, dtype=np.int16).reshape(64, 64, 64) % 251
+image_sketch(Image(ramp[0], "display"))  # compiled code is loaded when it is first called
+volume_sketch(Volume(ramp, np.eye(4)))
 before = status("VmRSS")
 work(PrepareSpec(source, place, items, deidentify, KeyHint("memory", 1, "", ring.key_id), limits=None), out, out)
 media = [[m.kind, m.shape, m.size_bytes] for row in read_rows(out) for m in record_of(row).media]
