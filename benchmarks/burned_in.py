@@ -28,10 +28,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
+from pydantic import TypeAdapter
 
 from benchmarks.report import machine, write
 from curate import dicom, image
@@ -41,6 +44,7 @@ from manifests.errors import Reject
 from manifests.record import Step
 from tests import burned
 
+T = TypeVar("T")
 DETECT = DeidentifyConfig(burned_in="detect")
 LEFT = 0.6  # correlation of the output with a letter's ink, from which on the letter is there
 RUN = 4  # letters in a row that count as read
@@ -229,6 +233,18 @@ class Clean:
     others_same: bool
 
 
+def kept(work: Callable[[int], T], kind: type[T], number: int, folder: Path | None) -> T:
+    """What `work` finds of an instance, or what was kept of it by a run before this one."""
+    place = folder / f"{kind.__name__}-{number:04d}.json" if folder else None
+    known: TypeAdapter[T] = TypeAdapter(kind)
+    if place and place.is_file():
+        return known.validate_json(place.read_bytes())
+    found = work(number)
+    if place:
+        place.write_bytes(known.dump_json(found))
+    return found
+
+
 def looked_at_clean(number: int) -> Clean:
     name, ds = burned.clean(number)
     try:
@@ -301,17 +317,18 @@ def _of_clean(found: list[Clean]) -> str:
     )
 
 
-def measure(count: int, workers: int, clean: int | None = None) -> str:
+def measure(count: int, workers: int, clean: int | None = None, keep: Path | None = None) -> str:
     """The table; cases that were not hidden whole are named as they come."""
     outcomes: list[Outcome] = []
     found: list[Clean] = []
     with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-        for outcome in pool.map(planted, range(count)):
+        for outcome in pool.map(kept, repeat(planted), repeat(Outcome), range(count), repeat(keep)):
             outcomes.append(outcome)
             fine = outcome.accepted and outcome.covered >= 0.999 and outcome.others_same
             if not fine or outcome.read or outcome.left:
                 print(f"- {outcome}", flush=True)
-        for one in pool.map(looked_at_clean, range(count if clean is None else clean)):
+        numbers = range(count if clean is None else clean)
+        for one in pool.map(kept, repeat(looked_at_clean), repeat(Clean), numbers, repeat(keep)):
             found.append(one)
             if one.refused or one.masked > 0.1 or not one.others_same:
                 print(f"- {one}", flush=True)
@@ -332,11 +349,14 @@ def main() -> None:
     parser.add_argument("--clean", type=int, help="so many clean ones instead")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--site", type=Path, help="a folder with the second reader")
+    parser.add_argument("--keep", type=Path, help="a folder for what is found, so that a stopped run goes on")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md")
     given = parser.parse_args()
     if given.site:
         sys.path.append(str(given.site))
-    text = measure(given.count, given.workers, given.clean)
+    if given.keep:
+        given.keep.mkdir(parents=True, exist_ok=True)
+    text = measure(given.count, given.workers, given.clean, given.keep)
     print(text)
     if given.write:
         write("burned_in", text)

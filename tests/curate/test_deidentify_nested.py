@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag
 
 from curate.deidentify import header
@@ -60,6 +61,8 @@ def cleaned(data: bytes, options: ProfileOptions, quick: bool) -> tuple[Any, set
             out.dataset.save_as(buffer, enforce_file_format=True)
         except RecordError as error:
             return error.reason, done
+        except BytesLengthException:  # a number of a wrong length that stays: pydicom cannot write it
+            return "unwritable", done
     return (buffer.getvalue(), out.actions), done
 
 

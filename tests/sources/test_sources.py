@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from curate.store import file_sha256
+from manifests.errors import RecipeError
 from manifests.manifest import read_manifest
 from sources.base import list_files
 from sources.jsonl_text import blocks
@@ -53,6 +54,16 @@ def samples(out: Path, stage: str) -> list[dict[str, Any]]:
                 names = [m for m in tar.getmembers() if m.name.endswith(".json")]
                 found += [json.loads(tar.extractfile(m).read()) for m in names]  # type: ignore[union-attr]
     return found
+
+
+def test_a_table_s_absolute_path_is_refused_because_lineages_repeat_it(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    table = tmp_path / "images" / "t.csv"
+    table.write_text("image;say\n")
+    source = {"source": "image_table", "root": "images", "table": str(table), "image": "image", "licence": "MIT"}
+    with pytest.raises(RecipeError, match="relative to the root"):
+        rows_of(tmp_path, source)
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 class TestSharedData:
