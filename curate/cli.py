@@ -217,15 +217,16 @@ def sources(name: str | None) -> None:
     click.echo(show_source(name) if name else list_sources())
 
 
-@main.command(cls=Examples, epilog="curate verify out/demo\ncurate verify out/demo --json")
+@main.command(cls=Examples, epilog="curate verify out/demo\ncurate verify out/demo --media --json")
 @out_argument
+@click.option("--media", is_flag=True, help="Also compare what media of different splits show.")
 @click.option("--json", "as_json", is_flag=True, help="Findings for machines.")
 @ends_well
-def verify(out: Path, as_json: bool) -> None:
+def verify(out: Path, media: bool, as_json: bool) -> None:
     """Re-check everything in OUT: digests, counts, links, splits, proofs. Exit 0 only if all holds."""
     from curate.audit import verify as verify_output
 
-    report = verify_output(out)
+    report = verify_output(out, media=media)
     click.echo(report.to_json() if as_json else report.text())
     if not report.ok:
         sys.exit(NOT_VERIFIED)

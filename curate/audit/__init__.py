@@ -2,7 +2,8 @@
 
 In this order: the manifest in itself; every file, listed and unlisted; the ledger (`curate.audit.ledger`); every shard
 and sample (`curate.audit.shards`, `curate.audit.samples`) with its proofs and what states them
-(`curate.audit.stated`); the counts. An audit goes on after a finding. Memory holds ids and one sample.
+(`curate.audit.stated`); the counts; as asked, what media of different splits show (`curate.audit.media`). An audit goes
+on after a finding. Memory holds ids and one sample.
 
 What it proves: the output is whole, agrees with itself, and its answers follow from its own media, facts and source
 words. What it does not prove: that an output whose every digest, root and proof was made anew by somebody is the one
@@ -21,6 +22,7 @@ from typing import Any
 from curate import __version__
 from curate.audit.findings import Finding, Findings, Report
 from curate.audit.ledger import RUN_AGAIN, SHA256, Index, check_ledger
+from curate.audit.media import MediaAudit
 from curate.audit.samples import SampleAudit
 from curate.audit.shards import check_shard
 from curate.audit.sweep import REASON, check_withheld
@@ -37,8 +39,9 @@ DOCUMENTS = ("README.md", "croissant.json")
 NO_COUNTS = {"read": 0, "kept": 0, "dropped": {}, "duplicate": 0, "failed": {}}
 
 
-def verify(out: Path, progress: Callable[[str], None] | None = None) -> Report:
-    """Everything re-checked; `progress` is told what is looked at. Raises `RecipeError` where `out` has no manifest."""
+def verify(out: Path, progress: Callable[[str], None] | None = None, media: bool = False) -> Report:
+    """Everything re-checked; `progress` is told what is looked at. With `media`, held-out media are compared with all
+    others (`curate.audit.media`). Raises `RecipeError` where `out` has no manifest."""
     tell = progress or (lambda line: None)
     findings = Findings()
     tell("manifest and files")
@@ -53,10 +56,13 @@ def verify(out: Path, progress: Callable[[str], None] | None = None) -> Report:
     index = check_ledger(out, manifest, findings)
     _check_counts(counts, manifest, index, findings)
     check_withheld(index.reasons["failed"][REASON], findings)
-    audit = SampleAudit(index, findings)
+    audit = SampleAudit(index, findings, MediaAudit(out) if media else None)
     for number, entry in enumerate(manifest.shards, start=1):
         tell(f"shard {number} of {len(manifest.shards)}: {entry.path}")
         check_shard(out, entry, index, audit, findings)
+    if audit.media is not None:
+        tell("media of different splits")
+        audit.media.leaks(findings)
     for shard, samples in sorted(index.samples.items()):
         record = next(iter(samples.values())).record
         where = f"ledger seq {index.records[record].seq} record {record}"

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from curate.arrays import decode_npy_gz, decode_picture
 from curate.audit.findings import Findings
 from curate.audit.ledger import Index, Known
+from curate.audit.media import NUMERIC, MediaAudit
 from curate.audit.stated import Said, unstated
 from curate.guard import typed
 from curate.shard import layout
@@ -43,8 +44,6 @@ REMEMBERED = 512
 RUN_AGAIN = "the sample was changed after the run: run the recipe again"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HELD = ("source", "licence", "access", "group", "kind", "modality", "split")  # what a sample repeats of its record
-# What numerical code raises for values that no run wrote (an affine of zeros, a mask of one line).
-NUMERIC = (ArithmeticError, ValueError, RuntimeError, IndexError, np.linalg.LinAlgError, MemoryError)
 
 
 class Words(BaseModel):
@@ -91,6 +90,7 @@ class SampleAudit:
 
     index: Index
     findings: Findings
+    media: MediaAudit | None = None
     forms: dict[str, Form | str] = field(default_factory=dict)  # member digest -> form, or what is wrong with it
     proven: dict[Any, Verdict] = field(default_factory=dict)
 
@@ -106,6 +106,9 @@ class SampleAudit:
             *_wrong_verdicts(sample),
             *self._wrong_media(sample, fields, digests),
         ]
+        if self.media is not None:
+            for media in (m for m in sample.media if digests.get(m.member) == m.sha256):
+                self.media.take((entry.path, key), sample.record, sample.split, media, fields[media.member])
         for check, what in found:
             self.findings.add(check, where, what, RUN_AGAIN)
         self._prove(where, sample, fields, digests)

@@ -58,14 +58,18 @@ class Shelf:
 
     def _clip(self, record: Record, row: int, times_ms: frozenset[int]) -> Frames:
         media = record.media[0]
-        times_s = media.times_s or ()
-        looked_at = sorted({n for step in (FRAME_STEP_S, FRAME_ANCHOR_S) for n in chosen_frames(times_s, step)})
-        near = [n for n in looked_at if _is_near(times_s[n], times_ms)]
         with tempfile.TemporaryDirectory() as folder, (self._folder / "media.tar").open("rb") as archive:
             path = Path(folder) / "clip.mp4"
             self._members(archive, row).copy(media.member, path)
-            frames = read_frames(path, near, times_s)
-        return Frames(frames, tuple(times_s[n] for n in near))
+            return shown_frames(path, media.times_s or (), times_ms)
+
+
+def shown_frames(path: Path, times_s: tuple[float, ...], times_ms: frozenset[int]) -> Frames:
+    """Of a canonical clip the frames that looks are made of, as far as they are near to `times_ms`. Raises as
+    `curate.video.frames.read_frames` does."""
+    looked_at = sorted({n for step in (FRAME_STEP_S, FRAME_ANCHOR_S) for n in chosen_frames(times_s, step)})
+    near = [n for n in looked_at if _is_near(times_s[n], times_ms)]
+    return Frames(read_frames(path, near, times_s), tuple(times_s[n] for n in near))
 
 
 def _is_near(time_s: float, times_ms: frozenset[int]) -> bool:

@@ -157,6 +157,23 @@ def rewrite_ledger(out: Path, changes: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.slow
+def test_media_of_two_splits_that_show_the_same_are_found_though_nobody_linked_them(tmp_path: Path) -> None:
+    recipe = corpus(tmp_path)
+    for seed in range(20):
+        out = tmp_path / f"out{seed}"
+        run_recipe(recipe, out, "select.near_duplicates.media=null", f"seed={seed}", work=tmp_path / "work")
+        rows = ledger_of(out)
+        if rows["c/two.jpg"]["split"] != rows["a/second.nii.gz"]["split"]:
+            break
+    assert verify(out).findings == ()
+    found = [f.found for f in verify(out, media=True).findings]
+    assert any("slice z 29" in one for one in found)
+    linked = tmp_path / "linked"
+    run_recipe(recipe, linked, f"seed={seed}", work=tmp_path / "work")
+    assert verify(linked, media=True).findings == ()
+
+
+@pytest.mark.slow
 def test_adding_a_source_confirms_only_pairs_that_it_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = corpus(tmp_path)
     whole = yaml.safe_load(recipe.read_text())
