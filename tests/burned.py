@@ -215,6 +215,8 @@ def clean(number: int, use_shared: bool = True) -> tuple[str, Dataset]:
     changed = ground if number < len(pool) else _augmented(ground, np.random.default_rng([8, number]))
     if form == "cine":
         changed = image.fit(changed, 480)[0]
+    if form == "jpeg_lossless":
+        changed = changed[: len(changed) // 2 * 2, : changed.shape[1] // 2 * 2]
     return f"{number:03d} {name} {form}", instance(_channels(changed, form), form)
 
 

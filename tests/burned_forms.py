@@ -90,10 +90,9 @@ def _jpeg(pixels: Pixels) -> Dataset:
 
 
 def _jpeg_lossless(pixels: Pixels) -> Dataset:
-    """Process 14, selection value 1, as GDCM writes it; grey alone, of even sides: of some odd ones it refuses."""
+    """Process 14, selection value 1, as GDCM writes it; grey alone. Of some odd sides GDCM refuses."""
     import SimpleITK
 
-    pixels = pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.dcm")
         writer: Any = SimpleITK.ImageFileWriter()  # type: ignore[no-untyped-call]
