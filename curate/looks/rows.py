@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +69,12 @@ def to_bytes(looks: Looks) -> bytes:
     if kind_of(looks) == "image":
         return _HEAD + b"p" + looks.tobytes()
     return _HEAD + b"s" + looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)[:, :24].tobytes()
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """One column's bytes of several runs of rows of one kind, each as `to_bytes` gives them."""
+    some = [part for part in parts if part]
+    return some[0] + b"".join(part[len(_HEAD) + 1 :] for part in some[1:]) if some else b""
 
 
 def from_bytes(stored: bytes) -> Looks:

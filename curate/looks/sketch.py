@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from curate.arrays import Array, Image, Volume
 from curate.image import to_display
-from curate.looks.hashes import HALVES, PARTS, Hashes, cell_hashes, part_boxes, picture_hashes, reduced
-from curate.looks.rows import FULL, PICTURE, TIME, Looks, rows_of, to_bytes
+from curate.looks.hashes import HALVES, cell_hashes, picture_hashes, reduced
+from curate.looks.rows import FULL, PICTURE, TIME, from_bytes, joined, rows_of, to_bytes
 from curate.looks.video import FRAME_ANCHOR_S, FRAME_STEP_S, chosen_frames
 from curate.looks.volume import WINDOWS, volume_looks
 from curate.video.frames import read_frames
@@ -34,20 +34,24 @@ def volume_sketch(grid: Volume) -> bytes:
 
 
 def clip_sketch(path: Path, times_s: tuple[float, ...]) -> bytes:
-    """Of a canonical clip. Raises as `curate.video.frames.read_frames` does."""
+    """Of a canonical clip; some 300 bytes are held for each frame that is hashed. Raises as
+    `curate.video.frames.read_frames` does."""
     anchors = set(chosen_frames(times_s, FRAME_ANCHOR_S))
     chosen = sorted(anchors | set(chosen_frames(times_s, FRAME_STEP_S)))
-    made: list[tuple[NDArray[np.uint8], Hashes, Hashes]] = []
+    made: list[bytes] = []
 
-    def hashed(frame: Array) -> NDArray[np.int64]:
-        made.append(cell_hashes(reduced(frame)))
-        return np.array([[len(made) - 1]])
+    def hashed(frame: Array) -> NDArray[np.int32]:
+        made.append(to_bytes(rows_of((TIME, FULL, 0), False, cell_hashes(reduced(frame)))))
+        return np.array([[len(made) - 1]], np.int32)
 
-    places = read_frames(path, chosen, times_s, each=hashed)
-    rows: list[Looks] = []
-    for number, place in zip(chosen, places.reshape(-1).tolist(), strict=True):
-        windows, hashes, doubtful = made[place]
-        kept = windows < (PARTS + len(part_boxes()) if number in anchors else HALVES)
-        shown = TIME, FULL, max(0, round(times_s[number] * 1000))
-        rows.append(rows_of(shown, number in anchors, (windows[kept], hashes[kept], doubtful[kept])))
-    return to_bytes(np.concatenate(rows))
+    places = read_frames(path, chosen, times_s, each=hashed).reshape(-1).tolist()
+    shown = ((place, round(times_s[n] * 1000), n in anchors) for n, place in zip(chosen, places, strict=True))
+    return joined([_frame(made[place], max(0, at_ms), anchor) for place, at_ms, anchor in shown])
+
+
+def _frame(hashed: bytes, at_ms: int, anchor: bool) -> bytes:
+    """A frame's hashes as rows at its time; parts are kept of anchors alone."""
+    rows = from_bytes(hashed)
+    rows = rows if anchor else rows[rows["window"] < HALVES]
+    rows["index"], rows["anchor"] = at_ms, anchor
+    return to_bytes(rows)

@@ -42,6 +42,10 @@ _MANY_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){4,}|\d(?:\.\d+){4}")  # below
 _BEFORE, _BEHIND = 40, 60  # characters around digits in which a shape lies that they are part of
 
 
+_LABEL = re.compile(r"[^\W\d_][^\d]*(?=\d)")
+_LEAST_DIGITS = 7
+
+
 def add_scrubbed(needles: Needles, texts: Iterable[str]) -> None:
     """What `scrub_text` replaces by shape, ages and short dates left out. It may stand in the record's lineage (an
     article's number), nowhere else. Each shape is looked for only where something shows that it may be there."""
@@ -58,7 +62,15 @@ def add_scrubbed(needles: Needles, texts: Iterable[str]) -> None:
         for start, end in _around_digits(text):
             part = text[start:end]
             found += [match for shape in _NUMBERS for match in shape.finditer(part)]
-    needles.put_off(SCRUBBED, [match[0] for match in found], text)
+    values = [match[0] for match in found]
+    needles.put_off(SCRUBBED, [*values, *filter(None, map(_unlabelled, values))], text)
+
+
+def _unlabelled(value: str) -> str:
+    """The number behind the label of a scrubbed value (`call 089 123-4567`); "" where there is none, or a short one."""
+    first = _LABEL.match(value)
+    number = value[first.end() :] if first else ""
+    return number if sum(c.isdigit() for c in number) >= _LEAST_DIGITS else ""
 
 
 def _around_digits(text: str) -> Iterator[tuple[int, int]]:

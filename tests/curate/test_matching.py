@@ -18,9 +18,14 @@ import pytest
 import yaml
 from scipy.ndimage import gaussian_filter, zoom
 
+from curate.arrays import Frames
 from curate.audit import verify
+from curate.looks.rows import is_looks, to_bytes
+from curate.looks.sketch import clip_sketch
+from curate.looks.video import video_looks
 from curate.matching import confirm
 from curate.store import file_sha256
+from curate.video import canonical_clip, ffmpeg_binary, read_frames
 from manifests.manifest import merkle_root
 from manifests.schema import row_digest
 from tests.corpus import run_recipe
@@ -228,3 +233,15 @@ def test_a_series_and_what_dcm2niix_makes_of_it_are_one_record_whichever_is_bett
         better, worse = ("dicom", "nifti") if priorities == (1, 0) else ("nifti", "dicom")
         assert ends == {better: "kept", worse: "duplicate"}
         assert verify(tmp_path / name).findings == ()
+
+
+@pytest.mark.slow
+def test_a_clip_hashed_frame_by_frame_looks_as_it_does_when_held_whole(tmp_path: Path) -> None:
+    picture = "testsrc2=size=160x120:rate=7:duration=9"
+    command = [ffmpeg_binary(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-pix_fmt", "yuv420p"]
+    subprocess.run([*command, str(tmp_path / "in.mp4")], check=True)
+    _, times_s = canonical_clip(tmp_path / "in.mp4", tmp_path / "clip.mp4", None)
+    frames = read_frames(tmp_path / "clip.mp4", list(range(len(times_s))), times_s)
+    sketch = clip_sketch(tmp_path / "clip.mp4", times_s)
+    assert sketch == to_bytes(video_looks(Frames(frames, times_s)))
+    assert is_looks(sketch)

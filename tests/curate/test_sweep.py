@@ -380,6 +380,10 @@ def test_header_strings_of_nifti_and_exif_and_scrubbed_text_are_needles(tmp_path
     assert kinds("picture", "p.jpg", "by zweifelhofer, annegret") == {"Artist"}
     assert kinds("picture", "p.jpg", "2004-01-19") == {"DateTime"}
     assert kinds("text", "q.jsonl", "on 2004-01-19", text="Seen 2004-01-19.") == {"ScrubbedText"}
+    call = "Please call 089 123-4567 for the results."
+    assert kinds("text", "q.jsonl", "the number is 089 123-4567", text=call) == {"ScrubbedText"}
+    assert kinds("text", "q.jsonl", "0891234567", text=call) == {"ScrubbedText"}
+    assert kinds("text", "q.jsonl", "please call for the results in 089 days", text=call) == set()
     assert kinds("clip", "DOE^JOHN/20040119.mp4", "John Doe, 2004-01-19") == {"SourcePath"}
 
 
