@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from curate.units import FUNCTIONS
 from tests.cluster.test_cluster import RECIPE, digests
 from tests.corpus import run_recipe
 
@@ -128,8 +129,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     second = start(recipe, out, workers=1, mark=f"{tmp_path.name}-second")
     said, noise = second.communicate(timeout=60)
     assert second.returncode == 0, noise
-    stages = ("inventory", "list", "prepare", "select", "present", "synthesize", "pack")
-    assert [line for line in noise.splitlines() if not line.startswith(stages)] == []
+    assert [line for line in noise.splitlines() if not line.startswith(tuple(FUNCTIONS))] == []
     assert "ray" not in said.lower()
     assert gone(f"{tmp_path.name}-second")
 
