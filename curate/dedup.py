@@ -34,9 +34,9 @@ threshold by design: with the default weight at 0.8 (9 bands of 13) it proposes 
 A pair is judged in the first band that it shares; how buckets of more than 64 records are kept linear, and which pairs
 that can miss, is told in `curate.near.pairs`, whose functions do the same for a corpus that does not fit in memory.
 
-**What it holds per record**: the sketch (1.05 kB, of which the signature is 512 bytes) and, while it runs, up to 1 kB
-more: a second copy of each signature in one matrix, and 8 bytes per band with what sorting them takes; while pairs are
-confirmed, at most 16,384 texts and the hashes of their shingles.
+**What it holds per record**: the sketch. A run gives `near`, found out of core, and no signatures: select as a whole
+then takes 1.9 kB a record. Without `near` the signatures are compared here, in memory: 512 bytes each, up to 1 kB more
+while it runs, and while pairs are confirmed at most 16,384 texts and the hashes of their shingles.
 """
 
 from __future__ import annotations
@@ -117,11 +117,6 @@ def phash(pixels: NDArray[np.uint8]) -> int:
     if pixels.dtype != np.uint8 or not grey_or_rgb or pixels.size == 0:
         raise RecordError("not_an_image", f"{pixels.dtype} {pixels.shape}", "render to 8-bit grey or RGB first")
     return int(str(imagehash.phash(Image.fromarray(np.ascontiguousarray(pixels)))), 16)
-
-
-def signature(stored: bytes) -> NDArray[np.uint32] | None:
-    """A signature from its stored form, little-endian uint32; None of b"", a record that was not signed."""
-    return np.frombuffer(stored, dtype="<u4").astype(np.uint32, copy=False) if stored else None
 
 
 # -------------------------------------------------------------------------------------------------------- the answer

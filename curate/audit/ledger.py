@@ -72,6 +72,8 @@ class Index:
     order: list[tuple[int, str]] = field(default_factory=list)  # (seq, key) as the rows stand
     duplicates: list[tuple[str, str]] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)  # slices, frames, parts, equal media
+    met: Counter[str] = field(default_factory=Counter)  # benchmark packs, by the rows that hold something of them
+    reciting: list[tuple[str, str]] = field(default_factory=list)  # (key, pack) of kept records
     media: list[tuple[str, str, str]] = field(default_factory=list)  # (kind, source sha256, key)
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, Counter[str]] = field(default_factory=lambda: {"dropped": Counter(), "failed": Counter()})
@@ -106,6 +108,7 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
     _check_order(index, manifest, findings)
     _check_duplicates(index, findings)
     _check_links(index, findings)
+    _check_benchmarks(index, manifest, findings)
     _check_splits(index, findings)
     return index
 
@@ -261,6 +264,13 @@ def _take(place: str, row: dict[str, Any], index: Index, findings: Findings) -> 
         index.links += [(key, str(link["to"])) for link in json.loads(row["links"] or "[]")]
     except (ValueError, KeyError, TypeError, RecursionError):
         findings.add("links", place, f"no list of links: {row['links'][:80]!r}", RUN_AGAIN)
+    try:
+        packs = {str(hit["pack"]) for hit in json.loads(row["benchmarks"] or "[]")}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        findings.add("benchmarks", place, f"no list of hits: {row['benchmarks'][:80]!r}", RUN_AGAIN)
+    else:
+        index.met.update(packs)
+        index.reciting += [(key, pack) for pack in sorted(packs) if row["status"] == "kept"]
     if row["kind"] not in ("", "text") and row["split"]:
         index.media.append((row["kind"], row["source_sha256"], key))
     for sample in row["samples"]:
@@ -309,6 +319,20 @@ def _check_links(index: Index, findings: Findings) -> None:
         if to not in index.records or to == key:
             where = f"ledger seq {index.records[key].seq} record {key}"
             findings.add("links", where, f"linked to {to[:40]!r}, which is no other record", RUN_AGAIN)
+
+
+def _check_benchmarks(index: Index, manifest: Manifest, findings: Findings) -> None:
+    """The packs' counts are those of the rows, and nothing is kept that holds something of a pack to be kept out."""
+    listed = {one.pack: one for one in manifest.benchmarks}
+    for pack in sorted(index.met.keys() | listed.keys()):
+        said = listed[pack].records if pack in listed else "nothing"
+        if said != index.met[pack]:
+            found = f"{said} records, the ledger says {index.met[pack]}"
+            findings.add("benchmarks", f"manifest.json benchmarks {pack[:80]!r}", found, RUN_AGAIN)
+    for key, pack in index.reciting:
+        if pack in listed and listed[pack].policy == "drop":
+            where = f"ledger seq {index.records[key].seq} record {key}"
+            findings.add("benchmark_leak", where, f"kept, and holds something of {pack[:80]!r}, policy drop", RUN_AGAIN)
 
 
 def _check_splits(index: Index, findings: Findings) -> None:

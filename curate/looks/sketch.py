@@ -34,7 +34,7 @@ def volume_sketch(grid: Volume) -> bytes:
 
 
 def clip_sketch(path: Path, times_s: tuple[float, ...]) -> bytes:
-    """Of a canonical clip; some 300 bytes are held for each frame that is hashed. Raises as
+    """Of a canonical clip; some 400 bytes are held for each frame that is hashed. Raises as
     `curate.video.frames.read_frames` does."""
     anchors = set(chosen_frames(times_s, FRAME_ANCHOR_S))
     chosen = sorted(anchors | set(chosen_frames(times_s, FRAME_STEP_S)))

@@ -27,6 +27,8 @@ from manifests.record import Record, canonical_json
 
 Relation = Literal["image", "slice", "frame", "volume", "video"]
 Shares = tuple[float, float]
+# Media that do not decode, and looks that no such media have: such a pair does not agree, and the summary counts it.
+NO_COMPARISON = (RecordError, ArithmeticError, ValueError, IndexError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,18 @@ def work(spec: ConfirmSpec, folder: Path, work_folder: Path) -> Summary:
     first = Shelf(work_folder, spec.first)
     second = first if spec.first == spec.second else Shelf(work_folder, spec.second)
     pairs = [unpacked(values) for values in json.loads(spec.pairs)]
-    agreed = 0
+    agreed = unclear = 0
     with (folder / "agreed.jsonl").open("w", encoding="utf-8") as out:
         for pair in pairs:
-            found = judge(pair, first, second, spec.config)
+            try:
+                found = judge(pair, first, second, spec.config)
+            except NO_COMPARISON:
+                unclear += 1
+                continue
             if found is not None:
                 agreed += 1
                 out.write(canonical_json({"first": spec.first, "second": spec.second, **found}) + "\n")
-    return {"records": len(pairs), "agreed": agreed}
+    return {"records": len(pairs), "agreed": agreed, "unclear": unclear}
 
 
 def read_agreed(work: Path, keys: Sequence[str]) -> Iterator[Agreed]:
@@ -97,13 +103,11 @@ def unpacked(values: Any) -> Candidate:
 
 
 def judge(pair: Candidate, first: Shelf, second: Shelf, config: LooksConfig) -> dict[str, Any] | None:
-    """What is written of a pair whose pixels agree. Media that cannot be compared do not agree."""
-    try:
-        one = first.media(pair.i, frozenset(hit.indices[0] for hit in pair.hits))
-        other = second.media(pair.j, frozenset(hit.indices[1] for hit in pair.hits))
-        match = confirm_pair(pair, one, other, config)
-    except RecordError:  # what cannot be decoded is told of by present, if it stays
-        return None
+    """What is written of a pair whose pixels agree. Raises RecordError for media that cannot be decoded (present tells
+    of them, if they stay), and what numpy raises for looks that no such media have."""
+    one = first.media(pair.i, frozenset(hit.indices[0] for hit in pair.hits))
+    other = second.media(pair.j, frozenset(hit.indices[1] for hit in pair.hits))
+    match = confirm_pair(pair, one, other, config)
     if match is None:
         return None
     records = first.record(pair.i), second.record(pair.j)

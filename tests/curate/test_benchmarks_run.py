@@ -16,6 +16,7 @@ from curate.packs import build, write
 from manifests.errors import RecipeError
 from sources.benchmarks import BenchmarkItem
 from tests.corpus import run_recipe
+from tests.curate.test_matching import rewrite_ledger
 
 VIGNETTE = (
     "A farmer from a sheep station coughs up salty fluid after a fall; the radiograph shows a cavity with a floating "
@@ -83,6 +84,10 @@ def test_what_holds_an_item_is_dropped_with_evidence_and_its_near_copy_too(corpu
     assert "floating membrane" not in hit["found"] + hit["benchmarks"]
     assert verify(out).findings == ()
     assert "in benchmark vignettes" in explain(out, hit["key"])
+    rewrite_ledger(out, {hit["key"]: {"status": "kept", "reason": "", "split": "train"}})
+    assert "benchmark_leak" in {f.check for f in verify(out).findings}
+    rewrite_ledger(out, {hit["key"]: {"benchmarks": ""}})
+    assert [f.found for f in verify(out).findings if f.check == "benchmarks"] == ["2 records, the ledger says 1"]
 
 
 @pytest.mark.slow

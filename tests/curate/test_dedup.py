@@ -31,7 +31,6 @@ from curate.dedup import (
     media_sha256,
     phash,
     pixel_sha256,
-    signature,
 )
 from curate.dedup_media import same_media
 from curate.sketch import Duplicate, Sketch
@@ -161,15 +160,6 @@ def test_a_thumbnail_is_perceptually_near_its_image_and_another_lesion_is_not() 
     names = ("ISIC_0000000.jpg", "ISIC_0000000_thumbnail_256.jpg", "ISIC_0000001.jpg")
     image, thumbnail, other = (phash(np.asarray(Image.open(folder / n).convert("RGB"))) for n in names)
     assert (image ^ thumbnail).bit_count() <= 4 < 12 <= (image ^ other).bit_count()
-
-
-def test_a_stored_signature_is_read_back() -> None:
-    values = minhash("a stored signature")
-    read = signature(values.astype("<u4").tobytes())
-    assert read is not None
-    np.testing.assert_array_equal(read, values)
-    assert read.dtype == np.uint32
-    assert signature(b"") is None
 
 
 # --------------------------------------------------------------------------------------------------- equal media

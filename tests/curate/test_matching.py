@@ -20,13 +20,17 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from curate.arrays import Frames
 from curate.audit import verify
+from curate.looks.config import LooksConfig
+from curate.looks.pairs import Candidate, Hit
 from curate.looks.rows import is_looks, to_bytes
 from curate.looks.sketch import clip_sketch
 from curate.looks.video import video_looks
 from curate.matching import confirm
+from curate.matching.recall import packed
 from curate.store import file_sha256
 from curate.video import canonical_clip, ffmpeg_binary, read_frames
 from manifests.manifest import merkle_root
+from manifests.record import canonical_json
 from manifests.schema import row_digest
 from tests.corpus import run_recipe
 
@@ -245,3 +249,16 @@ def test_a_clip_hashed_frame_by_frame_looks_as_it_does_when_held_whole(tmp_path:
     sketch = clip_sketch(tmp_path / "clip.mp4", times_s)
     assert sketch == to_bytes(video_looks(Frames(frames, times_s)))
     assert is_looks(sketch)
+
+
+@pytest.mark.slow
+def test_looks_that_no_medium_has_cost_their_pair_and_not_the_unit(tmp_path: Path) -> None:
+    recipe, work = corpus(tmp_path), tmp_path / "work"
+    run_recipe(recipe, tmp_path / "out", "select.near_duplicates.media=null", work=work)
+    units = work.glob("units/prepare/*/*/rows.parquet")
+    (folder,) = [p.parent for p in units if any("first.nii.gz" in r["record"] for r in pq.read_table(p).to_pylist())]
+    beyond = [Hit(0, 0, (0, 0), (0, 0), axis, (9_999, 9_999)) for axis in range(3)]
+    pairs = [packed(Candidate(0, 1, "volume", (hit,))) for hit in beyond]
+    pairs.append(packed(Candidate(0, 0, "volume", (Hit(0, 0, (0, 0), (0, 0), 2, (20, 20)),))))
+    spec = confirm.ConfirmSpec(folder.name, folder.name, canonical_json(pairs), LooksConfig())
+    assert confirm.work(spec, tmp_path, work) == {"records": 4, "agreed": 1, "unclear": 3}
