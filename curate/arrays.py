@@ -209,6 +209,11 @@ def decode_png(data: bytes) -> NDArray[np.uint8]:
         return np.array(image, dtype=np.uint8)
 
 
+def is_picture(member: str) -> bool:
+    """Whether a member is one encoded picture, by its name: `png`, `zoom1.png`, `jpg`."""
+    return member.rpartition(".")[2] in ("png", "jpg")
+
+
 def decode_picture(data: bytes) -> NDArray[np.uint8]:
     """A rendered image, PNG or JPEG: uint8 (y, x) or (y, x, 3). Raises RecordError `bad_array`."""
     if not data.startswith(b"\xff\xd8"):

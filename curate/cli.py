@@ -165,9 +165,19 @@ def teacher_line(result: Result) -> str:
     if not teacher.model:
         return f"teacher: {teacher.state}"
     rejected = ", ".join(f"{n} {reason}" for reason, n in teacher.rejected.items())
-    return f"teacher: {teacher.model} wrote {teacher.requests} answers, {teacher.accepted} accepted" + (
+    told = f"teacher: {teacher.model} wrote {teacher.drafts} drafts, {teacher.accepted} accepted" + (
         f", rejected by check: {rejected}" if rejected else ""
     )
+    tokens = sum(p.prompt_tokens for p in teacher.prompts), sum(p.completion_tokens for p in teacher.prompts)
+    told += (
+        f"\n         {sum(p.requests for p in teacher.prompts)} requests, {tokens[0]:,} tokens in, {tokens[1]:,} out"
+    )
+    told += f", {sum(tokens) / teacher.samples:,.0f} for each of {teacher.samples} samples" if teacher.samples else ""
+    fresh = result.manifest.environment.get("teacher")
+    if fresh and fresh["fresh_requests"]:
+        rate = fresh["fresh_completion_tokens"] / fresh["seconds"]
+        told += f"; {fresh['fresh_requests']} asked in this run, {rate:,.1f} tokens/s out"
+    return told
 
 
 @main.command(cls=Examples, epilog="curate plan demo\ncurate plan my.yaml --out out/my")
@@ -177,6 +187,7 @@ def teacher_line(result: Result) -> str:
 @set_option
 @work_option
 @key_option
+@click.option("--tokens-per-second", type=click.FloatRange(min=0.001), help="What one GPU writes, for the GPU hours.")
 @ends_well
 def plan(
     recipe: str,
@@ -185,8 +196,9 @@ def plan(
     overrides: tuple[str, ...],
     work: Path | None,
     key_file: Path | None,
+    tokens_per_second: float | None,
 ) -> None:
-    """Say what a run of RECIPE would do: sources, licences, units done and to do, teacher requests, mixture."""
+    """Say what a run of RECIPE would do: sources, licences, units done and to do, requests and tokens, mixture."""
     from curate.plan import plan as plan_recipe
     from curate.plan import text
     from curate.recipe import load
@@ -204,7 +216,7 @@ def plan(
             key_file=key_file.absolute() if key_file else None,
             quiet=True,
         )
-        click.echo(text(plan_recipe(loaded, options)))
+        click.echo(text(plan_recipe(loaded, options), tokens_per_second))
 
 
 @main.command(cls=Examples, epilog="curate sources\ncurate sources dicom_tree")

@@ -10,6 +10,9 @@ that only this user can read and that goes when the run ends; no dashboard, no u
 cluster's own Ray is used; an address other than loopback needs Ray's token authentication (`RAY_AUTH_MODE=token`),
 since a Ray port without it runs anybody's code (CVE-2023-48022). A cluster's nodes must see the same `--work`, the same
 data under the same paths and the same code; each of these is checked on the worker before a unit starts.
+
+A teacher with engines of its own (`curate.engines`) is served by named actors, which start with the first units that
+ask it and stay until Ray is left; units find them by name and need no GPU themselves.
 """
 
 from __future__ import annotations
@@ -30,16 +33,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curate import engines
 from curate.code import DECIDING_LIBRARIES, HOUSES, library_version
 from curate.sandbox import warm
 from curate.units import Summary, Unit, WorkerDeath, run_unit
 from manifests.errors import MedcurateError, RecipeError
+from synth.chat import Reply, Request
+from synth.teacher import Teacher, TeacherConfig, open_teacher, serve_elsewhere
 
 TRIES = 2
 LOST_NODES = 8  # how often one unit may lose its node before the cluster is called unfit
 IN_FLIGHT_PER_CPU = 4
 MIN_IN_FLIGHT = 64  # an autoscaler sees only what is in flight: too few pending units and it never adds a node
 KNOCK_S = 10.0
+MOST_CALLS = 4096  # of one engine at once; further ones wait with who asks
 OBJECT_STORE_BYTES = 128 << 20  # only specs and summaries move, so the store stays small
 
 PARSING = "curate.prepare:open_records"
@@ -89,6 +96,7 @@ def ray_session(workers: int, address: str) -> Iterator[None]:
         else:
             _join(address, stack)
         stack.callback(ray.shutdown)
+        stack.callback(_STARTED.clear)
         stack.enter_context(_quiet())
         yield
 
@@ -212,6 +220,8 @@ def run_on_ray(units: Sequence[Unit], work: Path) -> Iterator[tuple[Unit, Outcom
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     check_resources(units)
+    for config in {engines.names(c)[0]: c for unit in units for c in _asked(unit)}.values():
+        start_engines(config)
     task = ray.remote(run_there)
     waiting = collections.deque(units)
     running: dict[Any, Unit] = {}
@@ -239,7 +249,15 @@ def run_there(unit: Unit, work: Path, code: str) -> Summary:
             raise MedcurateError(f"a worker does not see '{folder.name}'; --work and data need a shared file system")
     if _parses(unit):
         warm(PARSING)  # imports while this process imports what the unit needs
+    serve_elsewhere(open_there)
     return run_unit(unit, work)
+
+
+def _asked(unit: Unit) -> Iterator[TeacherConfig]:
+    """The teachers that a unit asks and that have engines of their own."""
+    for _, config in getattr(unit.spec, "teachers", ()):
+        if engines.replicas(config):
+            yield config
 
 
 def _parses(unit: Unit) -> bool:
@@ -318,6 +336,69 @@ def check_resources(units: Sequence[Unit]) -> None:
         if not any(all(node.get(name, 0.0) >= amount for name, amount in needs.items()) for node in nodes):
             wanted = " and ".join(f"{name} {amount:g}" for name, amount in needs.items())
             raise MedcurateError(f"{unit.stage} needs {wanted}, which no node here has; give --address of one that has")
+
+
+RESTARTS = 64  # of one engine's actor; each request is asked `engines.CALLS` times at most
+_STARTED: dict[str, Any] = {}  # an actor lives as long as somebody holds it
+
+
+def start_engines(config: TeacherConfig) -> None:
+    """Start the engines of a teacher unless this Ray has them, and wait for the first one's place.
+
+    Raises MedcurateError where a Ray that cannot grow has no place for one, or where one cannot be made."""
+    import ray
+
+    gpus = engines.gpus(config)
+    if gpus and is_loopback(host_of(ray.get_runtime_context().gcs_address)):
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        if not any(node.get("GPU", 0.0) >= gpus for node in alive):
+            raise MedcurateError(
+                f"a teacher needs GPU {gpus:g}, which no node here has; give --address of one that has"
+            )
+    actor = ray.remote(engines.Engine)
+    revision = open_teacher(config).revision
+    for name in engines.names(config):
+        # No CPU is reserved: a private Ray with one would else never run the units that ask.
+        options = {"num_cpus": 0, "num_gpus": gpus, "max_restarts": RESTARTS, "max_concurrency": MOST_CALLS}
+        if _found(name) is None:
+            _STARTED[name] = actor.options(name=name, **options).remote(config, revision)
+    try:
+        ray.get(_found(engines.names(config)[0]).facts.remote())
+    except ray.exceptions.RayActorError as error:
+        raise MedcurateError(f"a teacher's engine cannot be made ({type(error).__name__})") from error
+
+
+def _found(name: str) -> Any:
+    """The actor of a name in this Ray, or None."""
+    import ray
+
+    try:
+        return ray.get_actor(name)
+    except ValueError:
+        return None
+
+
+def open_there(config: TeacherConfig) -> Teacher | None:
+    """A teacher whose requests go to the engines that this Ray has for a configuration; None where it has none."""
+    if not engines.replicas(config):
+        return None
+    import ray
+
+    if not ray.is_initialized():
+        return None
+    found = {name: actor for name in engines.names(config) if (actor := _found(name)) is not None}
+
+    def call(name: str, request: Request) -> Reply | engines.Failure | None:
+        try:
+            answer: Reply | engines.Failure = ray.get(found[name].ask.remote(request))
+        except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError):
+            return None
+        return answer
+
+    if not found:
+        return None
+    facts: engines.Facts = ray.get(next(iter(found.values())).facts.remote())
+    return engines.Served(facts, list(found), call)
 
 
 def _room() -> int:

@@ -1,4 +1,4 @@
-"""What a run compares between prepare and select: media, texts and paragraphs with each other, records with benchmarks.
+"""What a run compares between prepare and select: media, texts and what these repeat, and records with benchmarks.
 
 Plain planning over finished units, shared by `curate run` and `curate plan`. Records that benchmarks drop,
 or that say what many say, are left out of the comparison of texts, so that a duplicate of one is judged by itself.
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from curate import near_stages
 from curate.matching import confirm, recall
-from curate.near.paragraphs import Counted, repeated_records
+from curate.near.paragraphs import Counted
 from curate.recipe import Recipe
 from curate.screen import stage as screen
-from curate.select import Compared, Lost
+from curate.select import Compared, Lost, repeating
 from curate.units import Unit
 
 Runner = Callable[[str, list[Unit]], list[Unit]]  # (stage, units) -> the same units, done
@@ -30,9 +30,7 @@ def compare(
     out = [one.key for one in lost]
     out += [key for unit in screened for key in screen.dropped_keys(screening, work, unit.key)]
     repeated = _repeated(recipe, prepared, out, work, run)
-    above = recipe.select.repeats.drop_above if recipe.select.repeats else None
-    if repeated is not None and above is not None:
-        out += repeated_records(work, repeated, above)
+    out += repeating(repeated, recipe.select, work)
     return Compared(
         agreed=_agreed(recipe, [u for _, u in prepared], work, run),
         screened=tuple(u.key for u in screened),
@@ -60,12 +58,16 @@ def _near(recipe: Recipe, prepared: Named, lost: Sequence[str], work: Path, run:
     return plan.found
 
 
-def _repeated(recipe: Recipe, prepared: Named, lost: Sequence[str], work: Path, run: Runner) -> Counted | None:
+def _repeated(recipe: Recipe, prepared: Named, lost: Sequence[str], work: Path, run: Runner) -> tuple[Counted, ...]:
+    """What counted paragraphs, and passages where they are asked for."""
     asked = recipe.select.repeats
     given = near_stages.prepared_of(recipe, prepared, work)
     if asked is None or not given:
-        return None
-    stages = near_stages.plan_repeats(given, recipe.select, asked.least, lost)
-    for stage, units in stages:
-        run(stage, list(units))
-    return Counted(stages[-1][1][0].key, stages[0][1][0].key)
+        return ()
+    plans = [near_stages.plan_repeats(given, recipe.select, asked.least, lost)]
+    if asked.passage is not None:
+        plans.append(near_stages.plan_passages(given, recipe.select, asked.passage, asked.least, lost))
+    for stages in plans:
+        for stage, units in stages:
+            run(stage, list(units))
+    return tuple(Counted(stages[-1][1][0].key, stages[0][1][0].key, stages[-1][0]) for stages in plans)

@@ -24,41 +24,33 @@ source does not name its patients, two of its volumes are merged from a score of
 dcm2niix makes of it reach 0.99 to 1.00, resampled copies 0.89 to 1.00, but two time points of one scan 0.70 to 0.998
 and the same head with the phase encoded the other way round 0.93 to 0.95.)
 
-**Near duplicates** are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of
-Massive Datasets, chapter 3): candidates share a band, bands and rows are datasketch's choice for the threshold. A
-candidate pair is confirmed by the exact Jaccard similarity where the texts are at hand, else by the signatures'
-estimate, whose standard error is at most 1 / (2 sqrt(num_perm)): 0.044 at 128. Banding misses pairs close to the
-threshold by design: with the default weight at 0.8 (9 bands of 13) it proposes 40 % of pairs at 0.80, 93 % at 0.90,
-99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87 % at 0.80).
+**Near duplicates** are found before, out of core, by the stages of `curate.near_stages`: MinHash with
+locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3). Candidates share a
+band, bands and rows are datasketch's choice for the threshold, and every candidate is confirmed by the exact Jaccard
+similarity of the texts. Banding misses pairs close to the threshold by design: with the default weight at 0.8 (9 bands
+of 13) it proposes 40 % of pairs at 0.80, 93 % at 0.90, 99.8 % at 0.95; raise `false_negative_weight` for more (0.9: 87
+% at 0.80). A pair is judged in the first band that it shares; how buckets of more than 64 records are kept linear, and
+which pairs that can miss, is told in `curate.near.pairs`.
 
-A pair is judged in the first band that it shares; how buckets of more than 64 records are kept linear, and which pairs
-that can miss, is told in `curate.near.pairs`, whose functions do the same for a corpus that does not fit in memory.
-
-**What it holds per record**: the sketch. A run gives `near`, found out of core, and no signatures: select as a whole
-then takes 1.9 kB a record. Without `near` the signatures are compared here, in memory: 512 bytes each, up to 1 kB more
-while it runs, and while pairs are confirmed at most 16,384 texts and the hashes of their shingles.
+What it holds per record: the sketch, and no signature; select as a whole takes 1.9 kB a record.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from curate import text as texts_module
 from curate.dedup_media import media_duplicates
 from curate.looks.config import LooksConfig
-from curate.near import pairs
 from curate.sketch import Alike, Duplicate, Sketch, classes, rank
 from manifests.config import Config
 from manifests.errors import RecipeError, RecordError
-
-Texts = Callable[[str], str]  # from a record's key to the text that its signature was made of
 
 
 class NearDuplicates(Config):
@@ -123,57 +115,39 @@ def phash(pixels: NDArray[np.uint8]) -> int:
 def find_duplicates(
     sketches: Sequence[Sketch],
     config: DedupConfig,
-    texts: Texts | None = None,
     alike: Sequence[Alike] = (),
     near: Mapping[str, Duplicate] | None = None,
 ) -> dict[str, Duplicate]:
     """The records that go, by key in sorted order, each with its evidence; every other record stays. `alike` are pairs
-    of media whose pixels agree, `near` the near duplicates of texts where they are known (`curate.near_stages`).
+    of media whose pixels agree, `near` the near duplicates of the texts that no equal one goes before
+    (`curate.near_stages.near_duplicates`).
 
-    With `texts`, near duplicates are confirmed by exact Jaccard similarity. Raises `RecipeError` where a key stands
-    twice or signatures differ in length.
+    Raises `RecipeError` where a key stands twice.
     """
-    ranked = sorted(sketches, key=rank)  # from here on a smaller index is a better record
-    _check(ranked)
-    found: dict[str, Duplicate] = {}
-    shown = [s for s in ranked if s.kind != "text"]
-    if config.exact or alike:
-        found |= media_duplicates(shown, alike, exact=config.exact)
-    found |= _text_duplicates([s for s in ranked if s.kind == "text"], config, texts, near)
-    return dict(sorted(found.items()))
-
-
-def _check(ranked: list[Sketch]) -> None:
+    ranked = sorted(sketches, key=rank)
     if len({s.key for s in ranked}) != len(ranked):
         raise RecipeError("two sketches have one key; a record is compared once")
-    sizes = sorted({len(s.minhash) for s in ranked if s.minhash is not None})
-    if len(sizes) > 1:
-        raise RecipeError(f"signatures of {sizes} values cannot be compared; prepare all sources with one version")
+    found: dict[str, Duplicate] = {}
+    if config.exact or alike:
+        found |= media_duplicates([s for s in ranked if s.kind != "text"], alike, exact=config.exact)
+    equal = _equal_texts([s for s in ranked if s.kind == "text"]) if config.exact else {}
+    near = near or {}
+    found |= {key: _moved(duplicate, near) for key, duplicate in equal.items()}
+    return dict(sorted((found | dict(near)).items()))
 
 
 # -------------------------------------------------------------------------------------------------------------- text
-def _text_duplicates(
-    ranked: list[Sketch], config: DedupConfig, texts: Texts | None, known: Mapping[str, Duplicate] | None
-) -> dict[str, Duplicate]:
-    """Equal texts go to the best of their class; the classes' best are then compared for nearness.
+def _equal_texts(ranked: list[Sketch]) -> dict[str, Duplicate]:
+    """Equal texts go to the best of their class.
 
-    Where equal texts are not asked for (`exact: false`), they are near duplicates with similarity 1 like any other.
+    Where they are not asked for (`exact: false`), they are near duplicates with similarity 1 like any other.
     """
     found: dict[str, Duplicate] = {}
-    best = ranked
-    if config.exact:
-        best = []
-        for members in classes(ranked, _text_tokens):
-            keeper = members[0]
-            best.append(keeper)
-            for item in members[1:]:
-                same = item.content_sha256 and item.content_sha256 == keeper.content_sha256
-                found[item.key] = Duplicate(keeper.key, keeper.key, "bytes" if same else "text", 1.0, 1.0)
-    if config.near_duplicates.text is None:
-        return found
-    near = _near_duplicates(best, config.near_duplicates, texts) if known is None else known
-    moved = {key: _moved(duplicate, near) for key, duplicate in found.items()}
-    return moved | dict(near)
+    for keeper, *others in classes(ranked, _text_tokens):
+        for item in others:
+            same = item.content_sha256 and item.content_sha256 == keeper.content_sha256
+            found[item.key] = Duplicate(keeper.key, keeper.key, "bytes" if same else "text", 1.0, 1.0)
+    return found
 
 
 def _text_tokens(item: Sketch) -> tuple[tuple[str, ...], ...]:
@@ -185,37 +159,6 @@ def _moved(duplicate: Duplicate, near: Mapping[str, Duplicate]) -> Duplicate:
     """The same evidence, where the record that it was compared with goes itself: to the keeper of the cluster."""
     of = near[duplicate.matched].of if duplicate.matched in near else duplicate.of
     return Duplicate(of, duplicate.matched, duplicate.method, duplicate.score, duplicate.threshold)
-
-
-def _near_duplicates(ranked: list[Sketch], config: NearDuplicates, texts: Texts | None) -> dict[str, Duplicate]:
-    """Single-linkage clusters of texts whose similarity reaches the threshold."""
-    assert config.text is not None
-    signed = [s for s in ranked if s.minhash is not None and not texts_module.is_empty_signature(s.minhash)]
-    if not signed:
-        return {}
-    matrix = np.stack([s.minhash for s in signed if s.minhash is not None])
-    count, rows = bands(config.text, matrix.shape[1], config.false_negative_weight)
-    scheme = pairs.Scheme(count, rows, config.text, exact=texts is not None)
-    keys = pairs.band_keys(matrix, count, rows)
-    ids = np.repeat(np.arange(len(signed)), count)
-    read = None if texts is None else _text_reader([s.key for s in signed], texts)
-    proposed = pairs.pairs_of_partition(keys.reshape(-1), ids, matrix.__getitem__, scheme)
-    near = pairs.joined([part if read is None else pairs.confirm(part, read, config.text) for part in proposed])
-    keepers = pairs.clusters(len(signed), [near])
-    members = np.flatnonzero(keepers != np.arange(len(signed)))
-    match, score = pairs.best_matches(near, len(signed))
-    direct = pairs.similarities(keepers[members].astype(np.int64), members, matrix.__getitem__, scheme, near, read)
-    found: dict[str, Duplicate] = {}
-    for member, own in zip(members.tolist(), direct.tolist(), strict=True):
-        keeper = int(keepers[member])
-        matched, value = (keeper, own) if own >= config.text else (int(match[member]), float(score[member]))
-        evidence = Duplicate(signed[keeper].key, signed[matched].key, "minhash", value, config.text)
-        found[signed[member].key] = evidence
-    return found
-
-
-def _text_reader(keys: list[str], texts: Texts) -> pairs.TextsOf:
-    return lambda ids: [texts(keys[k]) for k in ids.tolist()]
 
 
 @functools.lru_cache(maxsize=64)

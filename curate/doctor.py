@@ -86,7 +86,7 @@ PACKAGES = (
     Package("av", (18,), "reading video", "video"),
     Package("imageio-ffmpeg", (0, 6), "the ffmpeg program", "video"),
     Package("xllamacpp", (2026, 10), "the embedded teacher", "teacher"),
-    Package("vllm", (0, 14, 1), "a teacher on GPUs of this machine", "gpu"),
+    Package("vllm", (0, 26), "a teacher on GPUs of this machine", "gpu"),
     Package("datasets", (4,), "reading shards with Hugging Face datasets", "readers"),
     Package("onnxruntime", (1, 30), "looking for text in pixels", "ocr"),
     Package("rapidocr", (3, 10), "its models of text in pixels", "ocr"),
@@ -264,7 +264,7 @@ def teacher(config: TeacherConfig | None) -> Finding:
         return Finding(f"teacher {wanted.backend}", config is None, found, remedy, needed)
     found = "can be opened here"
     if isinstance(wanted, OpenAIConfig):
-        found = f"{wanted.model} at {wanted.base_url}, not asked"
+        found = f"{wanted.model} at {', '.join(one.base_url for one in wanted.served)}, not asked"
     elif isinstance(wanted, VllmConfig):
         found = f"vLLM is installed; {wanted.model} was not loaded"
     return Finding(f"teacher {wanted.backend}", True, found, "", needed)

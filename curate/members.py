@@ -19,10 +19,11 @@ from synth.measured import MAX_STRUCTURES, mask_facts
 MAX_LABELS = 255  # of one label map, uint8
 
 
-def image_member(decoded: Image) -> tuple[Media, bytes]:
+def image_member(decoded: Image, number: int = 0) -> tuple[Media, bytes]:
+    """The member of a record's one picture, or of the `number`-th of several."""
     data = encode_npy_gz(decoded.pixels)
     return Media(
-        member="image.npy.gz",
+        member=f"image{number or ''}.npy.gz",
         kind="image",
         shape=decoded.pixels.shape,
         dtype=str(decoded.pixels.dtype),

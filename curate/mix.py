@@ -46,6 +46,7 @@ class ShardPlan:
     shortfall: int
     drafts: dict[str, dict[str, int]]  # task -> {"accepted": n, reason: n}
     teacher: dict[str, int]  # of the teacher's drafts: "accepted" and reasons
+    written: int  # samples of the teacher's, repeats included
 
 
 OfferKey = tuple[str, str, int]  # (record key, stage, part)
@@ -72,6 +73,7 @@ def plan_shards(recipe: Recipe, work: Path, spoken: Sequence[Unit]) -> ShardPlan
         shortfall=shortfall(training, shares(recipe), recipe.mixture),
         drafts={task: dict(sorted(counts.items())) for task, counts in sorted(drafts.items())},
         teacher=dict(sorted(teacher.items())),
+        written=sum(bool(rows[one.key, one.stage, one.part][1]["by_teacher"]) for one in draws),
     )
 
 
@@ -108,7 +110,8 @@ def _shards(
 
 
 def _entry(one: Draw, unit: str, row: dict[str, Any]) -> Entry:
-    members = tuple((name, Range(*where)) for name, *where in json.loads(row["members"]))
+    listed = json.loads(row["members"])  # a medium that the draft brought lies in the draft's own unit
+    members = tuple((name, Range(stage, made or unit, *where)) for name, stage, made, *where in listed)
     return Entry(
         key=sample_key(one.key, one.part, one.repeat),
         record=one.key,

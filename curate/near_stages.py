@@ -7,14 +7,22 @@
     near_pairs      one per partition  pairs that are near by exact Jaccard similarity
     near_keepers    one unit           clusters, and for each record that goes its evidence
 
-A small run has one unit, `near`, that does them all. The answer is `curate.dedup.find_duplicates`'
-own for the same records, for any number of chunks, partitions and workers and any memory. What is added to a run leaves
-the band entries of the chunks that it does not fall into as they are, while the number of partitions, a power of two,
-stays.
+A small run has one unit, `near`, that does them all. The answer is the same for any number of chunks, partitions and
+workers, any order of sources and any memory. What is added to a run leaves the band entries of the chunks that it does
+not fall into as they are, while the number of partitions, a power of two, stays.
 
-At 10**8 records of 200 words, by default: some 500 chunks, 256 partitions, 1 GiB a process; files in all: 51 GB of
-signatures (written by prepare), 14.4 GB of entries, 4.8 GB at a time of the index' own, 1.6 kB of shingles for each
-record in a pair.
+**What it takes**, by what a million texts of 200 words took (`benchmarks/dedup_text.py`, where 7 % stand in a candidate
+pair): 15 s of CPU in these stages, more than half of it to read the texts in `near_texts`, and 40 s before them to
+read, sign and store, which is prepare's. All grows in proportion, but for what one unit reads of others:
+
+- 10**8 records by default (1 GiB a process): some 700 chunks, 256 partitions, half a core-hour; 51 GB of signatures
+  (written by prepare), 14 GB of band entries, 3 GB of index and 5 GB of scratch beside it, 12 GB of shingles. The two
+  units that are one process take five minutes (`near_index`) and some seconds (`near_keepers`: 0.8 GB).
+- 10**9, which is arithmetic and not measured: 0.5 TB of signatures, 140 GB of entries and 125 GB of shingles, each
+  written and read once, 1 TB of prepared rows read once; four core-hours, so with 64 cores five minutes but for
+  `near_index`, 50 minutes in one process, whose 31 GB of results are mapped. `near_keepers` holds 8 GB: 4 GB of labels
+  and 150 bytes for each of 25 million pairs. With 1 GiB a process there are 2,048 partitions that each read a slice of
+  7,000 chunks; give 8 GiB, and there are 256.
 """
 
 from __future__ import annotations
@@ -27,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from curate.dedup import DedupConfig, bands
 from curate.near import bands as bands_stage
-from curate.near import candidates, confirmed, index, keepers, paragraphs, texts, whole
+from curate.near import candidates, confirmed, index, keepers, paragraphs, passages, texts, whole
 from curate.near.pairs import Scheme
 from curate.near.signatures import NUM_PERM
 from curate.sketch import Duplicate
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 1 << 30
 _LEAST_BYTES = 1 << 20
+_LEAST_ROWS = 1 << 13  # of a chunk that is cut to have more of them
 _STEP = 1 << 17  # signatures banded at once
 _ENTRY_BYTES = 80  # of a band entry, while a partition is sorted
 
@@ -121,7 +130,7 @@ def plan(given: Sequence[Prepared], config: DedupConfig, lost: Sequence[str] = (
         raise RecipeError(f"{sizes.memory_bytes} bytes of memory are too few to compare texts in; give 1 MiB or more")
     scheme = Scheme(*bands(near.text, NUM_PERM, near.false_negative_weight), near.text, exact=confirm)
     first = _index(given, config, lost, sizes)
-    units = _planned(first, list(_chunks(given, sizes.chunk_rows)), given, scheme, sizes)
+    units = _planned(first, list(_chunks(given, sizes)), given, scheme, sizes)
     if total <= sizes.whole_rows:
         units = [whole.unit_of(whole.WholeSpec(tuple(units)), {"index": first.key, "scheme": asdict(scheme)})]
     by_stage = itertools.groupby(units, lambda unit: unit.stage)
@@ -155,9 +164,11 @@ def _planned(
     return [first, *banded, *proposed, *read, *judged, last]
 
 
-def _chunks(given: Sequence[Prepared], most: int) -> Iterator[tuple[int, int]]:
+def _chunks(given: Sequence[Prepared], sizes: Sizes) -> Iterator[tuple[int, int]]:
     """Runs of units of about half of `most` rows, cut where a unit's own key says so, so that an added unit changes
-    the runs beside it and no other; no run under a quarter but the last, none continued beyond `most`."""
+    the runs beside it and no other; no run under a quarter but the last, none continued beyond `most`: `chunk_rows`, or
+    a power of two that gives a smaller run some ten chunks to spread."""
+    most = min(sizes.chunk_rows, max(_LEAST_ROWS, 1 << (sum(unit.rows for unit in given) // 8).bit_length()))
     start, rows = 0, 0
     for end, unit in enumerate(given, 1):
         rows += unit.rows
@@ -193,8 +204,19 @@ def plan_repeats(given: Sequence[Prepared], config: DedupConfig, least: int, los
     (`curate.near.paragraphs`); the last stage is one unit. The first is that of `plan`, unless one unit does all."""
     sizes = sizes or Sizes()
     first = _index(given, config, lost, sizes)
-    chunks, last = paragraphs.units_of(first.key, list(_chunks(given, sizes.chunk_rows)), least, sizes.memory_bytes)
+    chunks, last = paragraphs.units_of(first.key, list(_chunks(given, sizes)), least, sizes.memory_bytes)
     return ((first.stage, (first,)), (paragraphs.CHUNK_STAGE, tuple(chunks)), (last.stage, (last,)))
+
+
+def plan_passages(given: Sequence[Prepared], config: DedupConfig, window: int, least: int, lost: Sequence[str] = (),
+                  sizes: Sizes | None = None) -> tuple[tuple[str, tuple[Unit, ...]], ...]:  # fmt: skip
+    """Units by stage that count runs of `window` words, those that stand `least` times or more being repeated
+    (`curate.near.passages`); the first is that of `plan_repeats`, the last stage is one unit."""
+    sizes = sizes or Sizes()
+    first = _index(given, config, lost, sizes)
+    parts = _partitions(sum(unit.rows for unit in given), passages.ANCHORS_PER_ROW, sizes)
+    chunks = list(_chunks(given, sizes))
+    return ((first.stage, (first,)), *passages.units_of(first.key, chunks, window, least, parts, sizes.memory_bytes))
 
 
 def _index(given: Sequence[Prepared], config: DedupConfig, lost: Sequence[str], sizes: Sizes) -> Unit:

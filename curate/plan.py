@@ -15,13 +15,13 @@ from curate import inventory, mix, prepare, present, select, synthesize
 from curate.comparisons import compare
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
+from curate.quote import Quote, quote, told
 from curate.recipe import Recipe, place_of
 from curate.run import Executor, Inputs, Options, kept_by_unit, packs_of, parser_limits, take_inventory
 from curate.screen import stage as screen
 from curate.store import is_done
 from curate.units import Unit
 from manifests.mixture import Row
-from synth.tasks import TEACHER_TASKS
 
 LISTED_ONLY_BYTES = 2 << 30  # a larger unread source is listed, not read, by `plan`
 
@@ -51,7 +51,8 @@ class Plan:
     stages: tuple[StagePlan, ...]
     ends: str  # why nothing is known beyond the last stage; "" where all is done
     teacher: str
-    requests: int | None  # about; None before it is known which records stay
+    asks: bool  # whether a teacher is asked
+    quote: Quote | None  # None before it is known what will be shown, or where no teacher is asked
     mixture: tuple[Row, ...]
 
 
@@ -77,13 +78,12 @@ def plan(recipe: Recipe, options: Options) -> Plan:
             files = sum(u.records for u in units)
             kind = str(getattr(source, "source", ""))
             sources.append(SourcePlan(source.called, kind, files, size, items, source.licence, source.access))
-    shares = sum(getattr(t, "share", 1.0) for t in teacher.tasks if t.task in TEACHER_TASKS)
     if len(inputs) < len(recipe.sources):
         ends = "a source is larger than a plan reads: `curate run` takes its inventory"
-        return Plan(tuple(sources), (), ends, teacher.state, None, ())
-    stages, ends, rows, kept = _stages(recipe, inputs, key, teacher, options)
-    requests = None if kept is None else round(kept * shares)
-    return Plan(tuple(sources), tuple(stages), ends, teacher.state, requests, rows)
+        return Plan(tuple(sources), (), ends, teacher.state, bool(teacher.teachers), None, ())
+    stages, ends, rows, spoken = _stages(recipe, inputs, key, teacher, options)
+    made = quote(spoken, options.work) if spoken and teacher.teachers else None
+    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows)
 
 
 class _NotDoneError(Exception):
@@ -92,7 +92,8 @@ class _NotDoneError(Exception):
 
 def _stages(
     recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, teacher: synthesize.TeacherState, options: Options
-) -> tuple[list[StagePlan], str, tuple[Row, ...], int | None]:
+) -> tuple[list[StagePlan], str, tuple[Row, ...], list[Unit]]:
+    """The stages, why they end, the mixture, and the synthesize units where it is known what they will show."""
     stages: list[StagePlan] = []
     work = options.work
 
@@ -107,7 +108,7 @@ def _stages(
         for u in prepare.units_of(recipe, i.source, i.place, list(i.items), key, parser_limits(recipe))
     ]
     if not done("prepare", [u for _, u in prepared]):
-        return stages, "the later stages depend on what prepare finds", (), None
+        return stages, "the later stages depend on what prepare finds", (), []
 
     def compared_before(stage: str, units: list[Unit]) -> list[Unit]:
         if not done(stage, units):
@@ -121,11 +122,11 @@ def _stages(
         try:
             compared = compare(recipe, prepared, screening, lost, work, compared_before)
         except _NotDoneError:
-            return stages, "the later stages depend on what is compared", (), None
+            return stages, "the later stages depend on what is compared", (), []
         selection = select.unit_of(recipe, prepared, compared, lost)
         if not is_done(work, "select", selection.key):
             done("select", [selection])
-            return stages, "the later stages depend on what select keeps", (), None
+            return stages, "the later stages depend on what select keeps", (), []
         kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
         shown = present.units_of(recipe, prepared, kept)
         spoken = synthesize.units_of(recipe, shown, teacher, screening)
@@ -135,16 +136,16 @@ def _stages(
             break
         lost += newly
     done("select", [selection])
-    count = sum(len(k) for k in kept)
-    if not (done("present", shown) & done("synthesize", spoken)):
-        return stages, "mixing and packing depend on what synthesize offers", (), count
+    presented, written = done("present", shown), done("synthesize", spoken)
+    if not (presented and written):
+        return stages, "mixing and packing depend on what synthesize offers", (), spoken if presented else []
     shards = mix.plan_shards(recipe, work, spoken)
     done("pack", [s.unit for s in shards.shards])
-    return stages, "", shards.table, count
+    return stages, "", shards.table, spoken
 
 
-def text(made: Plan) -> str:
-    """The plan as a person reads it."""
+def text(made: Plan, tokens_per_s: float | None = None) -> str:
+    """The plan as a person reads it. `tokens_per_s` is what one GPU writes, for the hours."""
     lines = [f"{'source':<16}{'kind':<14}{'files':>8}{'MB':>10}  {'licence':<24}{'access':<12}items"]
     for s in made.sources:
         items = ", ".join(f"{n} {form}" for form, n in s.items.items()) or "not looked at"
@@ -155,7 +156,11 @@ def text(made: Plan) -> str:
     lines += [f"{s.name:<12}{s.units:>8}{s.done:>8}{s.units - s.done:>8}" for s in made.stages]
     if made.ends:
         lines.append(f"({made.ends})")
-    lines += ["", f"teacher: {made.teacher}" + (f"; about {made.requests} requests" if made.requests else "")]
+    lines += ["", f"teacher: {made.teacher}"]
+    if made.quote is not None:
+        lines += told(made.quote, tokens_per_s).splitlines()
+    elif made.asks:
+        lines.append("how many requests and tokens is known once it is known what will be shown")
     if made.mixture:
         lines += ["", f"{'stage':<10}{'source':<16}{'available':>10}{'drawn':>8}"]
         lines += [f"{r.stage:<10}{r.source:<16}{r.available:>10}{r.expected:>8}" for r in made.mixture]

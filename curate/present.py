@@ -155,7 +155,9 @@ def present(record: Record, members: Members, render: RenderConfig, scratch: Pat
     for media in record.media:
         if media.kind == "image":
             data, rendered = render_image(image_of(media, members.read(media.member)), render.image)
-            shown.append((_with_crop(rendered, media, render), data))
+            name = media.member.removesuffix(".npy.gz")  # `image`, or `image2` of several
+            member = rendered.member if name == "image" else f"{name}.{rendered.member}"
+            shown.append((dataclasses.replace(_with_crop(rendered, media, render), member=member), data))
         elif media.kind == "volume" and render.volume != CANONICAL:
             made = present_volume(record, media, members, render, scratch)
             masks_made = brings_masks(render.volume)

@@ -17,10 +17,12 @@ from typing import Any
 
 from curate import __version__, ledger
 from curate.code import DECIDING_LIBRARIES, code_version, library_version
+from curate.costs import checks_of, prompts_of
 from curate.documents import write_documents
 from curate.inventory import inputs_digest
 from curate.mix import PlannedShard, ShardPlan
 from curate.near.paragraphs import read_top
+from curate.near.passages import STAGE as PASSAGES
 from curate.recipe import Recipe, fingerprint
 from curate.screen.stage import Screening, summary
 from curate.select import SELECT_REASONS, Compared
@@ -31,6 +33,7 @@ from manifests.manifest import (
     NAME,
     Benchmark,
     Counts,
+    Judge,
     Manifest,
     Repeated,
     Roots,
@@ -42,7 +45,7 @@ from manifests.manifest import (
 from manifests.record import digest
 from sources.base import PACKAGE, Entry
 
-MOST_REPEATED = 20  # paragraphs that a manifest names
+MOST_REPEATED = 20  # paragraphs, and passages, that a manifest names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
         shards=shards,
         ledger=parts,
         roots=Roots(shards=merkle_root(s.sha256 for s in shards), ledger=ledger_root),
-        teacher=teacher_of(made),
+        teacher=teacher_of(made, work),
         benchmarks=tuple(Benchmark(**one) for one in summary(made.screening, work, made.compared.screened)),
         repeated=_repeated(made, work),
         environment=environment(timings),
@@ -109,9 +112,13 @@ def recorded(recipe: Recipe) -> dict[str, Any]:
 
 
 def _repeated(made: Made, work: Path) -> tuple[Repeated, ...]:
-    counted = made.compared.repeated
-    top = read_top(work, counted)[:MOST_REPEATED] if counted else []
-    return tuple(Repeated(hash=one.hash, count=one.count, words=one.words) for one in top)
+    return tuple(
+        Repeated(
+            kind="passage" if counted.stage == PASSAGES else "paragraph", hash=r.hash, count=r.count, words=r.words
+        )
+        for counted in made.compared.repeated
+        for r in read_top(work, counted)[:MOST_REPEATED]
+    )
 
 
 def publish_shards(
@@ -219,16 +226,22 @@ def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tu
     )
 
 
-def teacher_of(made: Made) -> Teacher:
+def teacher_of(made: Made, work: Path) -> Teacher:
     outcomes = made.plan.teacher
     rejected = {reason: n for reason, n in outcomes.items() if reason != "accepted"}
+    asked = [read_summary(work, "synthesize", unit.key) for unit in made.spoken] if made.teacher.teachers else []
     return Teacher(
         model=made.teacher.model,
         revision=made.teacher.revision,
         state=made.teacher.state,
-        requests=sum(outcomes.values()),
+        others=tuple(Judge(role=r, model=m, revision=v) for r, m, v in made.teacher.others),
+        drafts=sum(outcomes.values()),
         accepted=outcomes.get("accepted", 0),
+        samples=made.plan.written,
         rejected=rejected,
+        checks=checks_of(asked),
+        judging=dict(made.teacher.judging),
+        prompts=prompts_of(asked),
     )
 
 

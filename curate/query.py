@@ -1,7 +1,8 @@
 """Query: the ledger of an output in DuckDB, for auditors.
 
 Views: `ledger` (one row per input record), `lineage` (one per source file of a record), `samples` (one per sample of
-a record), `shards`, `funnel` and `teacher` (from the manifest). The ledger is streamed from parquet, not copied.
+a record), `shards`, `funnel`, `teacher` and `prompts` (from the manifest). The ledger is streamed from parquet, not
+copied.
 
 Nothing can be written and no other file can be read: one SELECT is allowed, and DuckDB's access to files, the network
 and extensions is switched off and locked before it runs.
@@ -130,6 +131,7 @@ NAMED: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         ),
         "shards": ("every shard as the manifest lists it", "SELECT * FROM shards ORDER BY path"),
         "teacher": ("which teacher wrote, and how its answers were judged", "SELECT * FROM teacher"),
+        "prompts": ("what each prompt cost and how many of its drafts were accepted", "SELECT * FROM prompts"),
         "source-of": (
             "source-of KEY: the source files behind a record or a sample (a prefix will do)",
             """SELECT key, path, fragment, role, size_bytes, sha256, licence FROM lineage
@@ -223,7 +225,17 @@ def _manifest_tables(manifest: Manifest) -> Iterator[tuple[str, pa.Table]]:
     funnel = [{**s.model_dump(), "detail": json.dumps(s.detail)} for s in manifest.stages]
     yield "funnel", pa.Table.from_pylist(funnel)
     teacher = manifest.teacher
-    yield "teacher", pa.Table.from_pylist([{**teacher.model_dump(), "rejected": json.dumps(teacher.rejected)}])
+    told = teacher.model_dump(exclude={"prompts", "others"})
+    yield (
+        "teacher",
+        pa.Table.from_pylist([{**told, **{n: json.dumps(told[n]) for n in ("rejected", "checks", "judging")}}]),
+    )
+    texts, numbers = (
+        ("role", "prompt_id"),
+        ("requests", "prompt_tokens", "completion_tokens", "errors", "drafts", "accepted"),
+    )
+    fields = [*((name, pa.string()) for name in texts), *((name, pa.int64()) for name in numbers)]
+    yield "prompts", pa.Table.from_pylist([p.model_dump() for p in teacher.prompts], schema=pa.schema(fields))
 
 
 def _cell(value: Any) -> str:

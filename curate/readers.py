@@ -5,7 +5,7 @@
     dicom_series  the slices of one stack             → volume
     dicom_volume  one volume of a multi-frame file    → volume
     volume        NIfTI, NRRD, MetaImage (+ masks)    → volume
-    picture       PNG, JPEG, TIFF, ...                → image
+    picture       PNG, JPEG, TIFF, ..., one or more   → image
     clip          MP4, MOV, WebM, AVI, GIF, ...       → video
     text          what the source's row says          → text
 
@@ -24,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate import image, text, video, volume
-from curate.arrays import Array, Frames, Volume
+from curate.arrays import Array, Frames, Image, Volume
 from curate.dedup import media_sha256, phash, pixel_sha256
 from curate.deidentify import FaceFacts, clean_frames, clean_pixels, find_text_over_time, gate_face, gate_head
 from curate.deidentify.text import scrub_text
 from curate.loaded import Loaded, Reading, merged, said, shown, step
+from curate.looks.rows import joined
 from curate.looks.sketch import clip_sketch, image_sketch, volume_sketch
 from curate.members import Structures, clip_media, image_member, volume_members
 from curate.readers_dicom import read_dicom_cine, read_dicom_image, read_dicom_series, read_dicom_volume
@@ -94,26 +95,35 @@ def _points(item: Item, reading: Reading) -> tuple[Fact, ...]:
 
 
 def read_picture(item: Item, reading: Reading) -> Loaded:
-    decoded = image.read_image(reading.place.file(item.files[0].path))
-    decoded, cleaned = clean_pixels(decoded, None, reading.deidentify)
-    image.quality(decoded)
+    """One picture, or the several of a study in their order."""
+    paths = [reading.place.file(file.path) for file in item.files if file.role == "data"]
+    decoded: list[Image] = []
+    notes: list[str] = []
+    cleaned: list[Step] = []
+    for path in paths:
+        one = image.read_image(path)
+        notes += one.notes
+        one, steps = clean_pixels(one, None, reading.deidentify)
+        image.quality(one)
+        decoded.append(one)
+        cleaned += steps
     texts, scrubbed = said(item, ())
-    steps = (
-        step("read", "2D image file", notes=" ".join(decoded.notes)),
+    told = (
+        step("read", "2D image file" if len(paths) == 1 else f"{len(paths)} 2D image files", notes=" ".join(notes)),
         step("deidentify", "decoded and re-encoded: no EXIF, XMP, ICC, comments or thumbnail is taken over"),
         *cleaned,
-        step("standardise", shown(decoded.pixels), units=decoded.units),
+        *(step("standardise", shown(one.pixels), units=one.units) for one in decoded),
         *scrubbed,
     )
     return Loaded(
         kind="image",
         modality={f.name: f.value for f in item.facts}.get("modality", ""),
-        members=(image_member(decoded),),
+        members=tuple(image_member(one, n if len(paths) > 1 else 0) for n, one in enumerate(decoded, start=1)),
         facts=item.facts,
-        steps=steps,
-        pixel_sha256=pixel_sha256(decoded.pixels),
-        phash=f"{phash(image.to_display(decoded)):016x}",
-        looks=image_sketch(decoded),
+        steps=told,
+        pixel_sha256=media_sha256([pixel_sha256(one.pixels) for one in decoded]),
+        phash=f"{phash(image.to_display(decoded[0])):016x}",
+        looks=joined([image_sketch(one, n) for n, one in enumerate(decoded)]),
         **texts,
     )
 

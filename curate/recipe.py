@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -25,6 +25,7 @@ from manifests.sample import STAGES, StageName
 from sources import Source
 from sources.base import PACKAGE, Place, SourceConfig, resolve_root
 from synth.facts import VOCABULARY
+from synth.judging.config import Judging
 from synth.tasks import TEACHER_TASKS, TaskEntry, parse_task
 from synth.teacher import TeacherConfig
 
@@ -72,7 +73,9 @@ class Recipe(Config):
     tasks: tuple[TaskEntry, ...] = Field(
         default_factory=lambda: tuple(parse_task(n) for n in ("source_text", "qa", "caption", "measure", "mcq"))
     )
-    teacher: TeacherConfig | None = None
+    teacher: TeacherConfig | None = None  # who writes; `teachers` are asked beside it
+    teachers: dict[Literal["stronger", "blind", "judge"], TeacherConfig] = Field(default_factory=dict)
+    judging: Judging = Judging()
     stages: tuple[StageName, ...] = STAGES
     mixture: Mixture = Mixture()
     shards: ShardsConfig = ShardsConfig()

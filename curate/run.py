@@ -17,6 +17,7 @@ from typing import Any
 from curate import inventory, listing, mix, prepare, present, publish, select, synthesize
 from curate.cluster import Outcome, ray_session, run_here, run_on_ray
 from curate.comparisons import compare
+from curate.costs import FRESH
 from curate.decontaminate import DecontaminateConfig
 from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
@@ -57,6 +58,7 @@ class Executor:
     stack: contextlib.ExitStack
     executed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    fresh: dict[str, int] = field(default_factory=dict)  # what teachers were really asked
     started: bool = False
 
     def run(self, stage: str, units: Sequence[Unit], on_death: Callable[[Unit, WorkerDeath], list[Unit]]) -> list[Unit]:
@@ -70,6 +72,7 @@ class Executor:
             if isinstance(outcome, WorkerDeath):
                 dead[unit.key] = on_death(unit, outcome)
                 continue
+            self.fresh |= {name: self.fresh.get(name, 0) + outcome[name] for name in FRESH if name in outcome}
             progress.update(unit.records, unit.size_bytes, outcome.get("failed", 0))
         progress.close()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
@@ -143,6 +146,8 @@ def run(recipe: Recipe, options: Options) -> Result:
         limit=options.limit,
     )
     timings = {"seconds": {**executor.seconds, "total": time.perf_counter() - started}, "executed": executor.executed}
+    if executor.fresh:
+        timings["teacher"] = {**executor.fresh, "seconds": executor.seconds["synthesize"]}
     manifest = publish.publish(made, options.out, options.work, timings)
     return Result(manifest, executor.executed)
 

@@ -65,10 +65,13 @@ FLOOD_REMEDY = "raise select.max_per_template, or leave it out"
 
 
 class Repeats(Config):
-    """Paragraphs that stand in at least `least` texts are repeated: the manifest tells the most frequent. Texts of
-    whose words more than the share `drop_above` stands in such are dropped; null drops none."""
+    """Paragraphs that stand in at least `least` places are repeated, and with `passage` also runs of so many words,
+    wherever in a text they begin (`curate.near.passages`; 50 finds sentences that were copied on, less finds phrases).
+    The manifest tells the most frequent. Texts of whose words more than the share `drop_above` stands in such
+    paragraphs, or in such runs, are dropped; null drops none."""
 
     least: int = Field(default=10, ge=2)
+    passage: int | None = Field(default=None, ge=8)
     drop_above: float | None = Field(default=None, ge=0, lt=1)
 
 
@@ -116,7 +119,7 @@ class Compared:
     screened: tuple[str, ...] = ()
     policies: tuple[tuple[str, Policy, str], ...] = ()  # (pack, policy, reason)
     near: Found | None = None
-    repeated: Counted | None = None
+    repeated: tuple[Counted, ...] = ()  # paragraphs, passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +202,18 @@ def _known(seen: Sequence[Seen], compared: Compared, config: SelectConfig, work_
         for row, found in read_hits(work_folder, key).items()
     }
     near = None if compared.near is None else near_duplicates(work_folder, compared.near)
-    above = None if config.repeats is None else config.repeats.drop_above
-    repeated: dict[str, float] = {}
-    if compared.repeated is not None and above is not None:
-        repeated = repeated_records(work_folder, compared.repeated, above)
+    repeated = repeating(compared.repeated, config, work_folder)
     return Known(tuple(read_agreed(work_folder, compared.agreed)), hits, near, repeated)
+
+
+def repeating(counted: Sequence[Counted], config: SelectConfig, work_folder: Path) -> dict[str, float]:
+    """The records that go because so many of their words are repeated: by key, with the share."""
+    above = None if config.repeats is None else config.repeats.drop_above
+    shares: dict[str, float] = {}
+    for one in counted if above is not None else ():
+        for key, share in repeated_records(work_folder, one, above or 0.0).items():
+            shares[key] = max(share, shares.get(key, 0.0))
+    return dict(sorted(shares.items()))
 
 
 def read_decisions(work_folder: Path, unit: Unit) -> list[dict[str, Any]]:
@@ -241,7 +251,7 @@ def decide(seen: Sequence[Seen], spec: SelectSpec, texts: Texts, known: Known) -
 
 
 def _repeating(known: Known) -> list[Lost]:
-    found = "{:.0%} of its words stand in paragraphs that many texts hold"
+    found = "{:.0%} of its words stand in many places"
     return [
         Lost(key, "dropped", "repeated_text", found.format(share), REPEATS_REMEDY)
         for key, share in known.repeated.items()

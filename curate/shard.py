@@ -42,6 +42,7 @@ def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str
         "facts": [fact_json(f) for f in record.facts],
         "proofs": [dataclasses.asdict(p) for p in draft.proofs],
         "verdicts": [dataclasses.asdict(v) for v in draft.verdicts],
+        "evidence": [dataclasses.asdict(e) for e in draft.evidence],
         "teacher": dataclasses.asdict(draft.teacher),
         "source_words": {
             "text": record.text if quoted else "",
@@ -86,7 +87,7 @@ def media_json(media: Media) -> dict[str, Any]:
 
 
 def fact_json(fact: Fact) -> dict[str, str]:
-    return {"name": fact.name, "value": fact.value, "unit": fact.unit, "about": fact.about, "origin": fact.origin}
+    return dataclasses.asdict(fact)
 
 
 def layout(sample: dict[str, Any], members: Iterable[str]) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from curate.split import Union
 
@@ -33,7 +30,6 @@ class Sketch:
     pixel_sha256: str = ""
     text_sha256: str = ""
     marks: str = ""
-    minhash: NDArray[np.uint32] | None = field(default=None, compare=False)  # arrays have no truth value
 
     @property
     def said(self) -> str:

@@ -16,17 +16,22 @@ import dataclasses
 import hashlib
 import json
 import re
+import tarfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.arrays import decode_picture
 from curate.code import code_version
+from curate.costs import Told, counted
 from curate.pack import Range
-from curate.prepare import PrepareSpec, read_rows
+from curate.prepare import PrepareSpec, add_member, read_rows
 from curate.present import Presented, PresentSpec, read_presented
 from curate.screen.drafts import screened
 from curate.screen.stage import NONE, Screening
@@ -39,23 +44,30 @@ from curate.sweep.record import REMEDY
 from curate.units import Summary, Unit, unit_key
 from curate.view import view_of
 from manifests.errors import TeacherError
-from manifests.record import Media, canonical_json
+from manifests.record import Media, Record, canonical_json
 from manifests.sample import Draft, Proof, StageName, Turn, Verdict
 from synth import proofs
-from synth.chat import TRANSIENT, Request
+from synth.asking import Asking, Desk, converse, in_turn, persistent
+from synth.chat import Role
+from synth.evidence import evidence
+from synth.judging.chain import judged, planned
+from synth.judging.chain import prompt_ids as judging_prompts
+from synth.judging.config import Judging
 from synth.proofs import MediaView
-from synth.requests import Answered, Ask, Ledger
-from synth.requests import ask as ask_teacher
+from synth.requests import Ledger
 from synth.tasks import PROGRAM_TASKS, TEACHER_TASKS, Task, prompt_ids
+from synth.tasks.mcq import Mcq
 from synth.tasks.measure import Measure
-from synth.teacher import available, open_teacher
+from synth.tasks.subject import Subject
+from synth.teacher import Teacher, available, open_teacher
 from synth.teacher_config import TeacherConfig
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
 
+MADE_FILE = "media.tar"
 QUOTING = re.compile(r"^(span|digest)\(")  # programs that look into the source's words
-MASKED = re.compile(r"[(, ](mask|a|b)=|^largest\(")  # programs that look at masks
+MASKED = re.compile(r"[(, ](mask|a|b)=|^(largest|smallest|label_count|in_box|place_in)\(")  # they look at masks
 OFFERS = pa.schema(
     [
         ("key", pa.string()),
@@ -76,15 +88,21 @@ OFFERS = pa.schema(
 )
 
 
+Named = tuple[tuple[Role, TeacherConfig], ...]  # the teachers of a recipe by role, sorted
+
+
 @dataclass(frozen=True, slots=True)
 class TeacherState:
-    """Which teacher writes in this run, or in words why none does."""
+    """Which teachers write and judge in this run, or in words why none does; `model` and `revision` are those of the
+    one that writes, `others` (role, model, revision) of each other one."""
 
-    config: TeacherConfig | None
+    teachers: Named
     model: str
     revision: str
     state: str
     tasks: tuple[Task, ...]  # the tasks that run
+    others: tuple[tuple[Role, str, str], ...] = ()
+    judging: tuple[tuple[str, str], ...] = ()  # check, and whether it runs or why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +112,35 @@ class SynthesizeSpec:
     origin: PrepareSpec
     tasks: tuple[Task, ...]
     stages: tuple[StageName, ...]
-    teacher: TeacherConfig | None
+    teachers: Named
     seed: int
-    screening: Screening = NONE
+    screening: Screening
+    judging: Judging
 
 
 def teacher_state(recipe: Recipe) -> TeacherState:
-    """Open the recipe's teacher, if it asks for one and this machine can; else the program-grounded tasks run alone."""
+    """Open the recipe's teachers, if it asks for any and this machine can; else the program-grounded tasks run
+    alone."""
     programs = tuple(t for t in recipe.tasks if t.task in PROGRAM_TASKS)
     asked = tuple(t.task for t in recipe.tasks if t.task in TEACHER_TASKS)
     if not asked or recipe.teacher is None:
-        return TeacherState(None, "", "", "no task of the recipe asks a teacher", programs)
-    missing = available(recipe.teacher)
+        return TeacherState((), "", "", "no task of the recipe asks a teacher", programs, judging=_planned(recipe, {}))
+    given: list[tuple[Role, TeacherConfig]] = [("teacher", recipe.teacher), *recipe.teachers.items()]
+    named: Named = tuple(sorted(given, key=lambda pair: pair[0]))
+    missing = next(filter(None, (available(config) for _, config in named)), "")
     if missing:
         state = f"only program-grounded tasks ran, not {', '.join(asked)}: {missing}"
-        return TeacherState(None, "", "", state, programs)
-    teacher = open_teacher(recipe.teacher)
-    return TeacherState(recipe.teacher, teacher.model, teacher.revision, "asked", recipe.tasks)
+        return TeacherState((), "", "", state, programs, judging=_planned(recipe, {}))
+    opened = {role: open_teacher(config) for role, config in named}
+    others = tuple((role, t.model, t.revision) for role, t in opened.items() if role != "teacher")
+    writer = opened["teacher"]
+    plan = _planned(recipe, opened)
+    return TeacherState(named, writer.model, writer.revision, "asked", recipe.tasks, others, plan)
+
+
+def _planned(recipe: Recipe, opened: Mapping[Role, Teacher]) -> tuple[tuple[str, str], ...]:
+    sees = frozenset(role for role, teacher in opened.items() if teacher.sees)
+    return tuple(planned(recipe.judging, frozenset(opened), sees).items())
 
 
 def units_of(
@@ -119,8 +149,8 @@ def units_of(
     """One unit per presented unit; an edited prompt changes the keys of the units that ask it, and so do benchmarks,
     where a teacher is asked."""
     modules = (f"synth.tasks.{task.task}" for task in teacher.tasks)
-    code = code_version("curate.synthesize", *modules)
-    asked = teacher.config is not None
+    code = code_version("curate.synthesize", "synth.judging.chain", *modules)
+    asked = bool(teacher.teachers)
     units = []
     for unit in presented:
         identity = {
@@ -128,46 +158,57 @@ def units_of(
             "tasks": [t.model_dump(mode="json") for t in teacher.tasks],
             "prompts": [p for t in teacher.tasks for p in prompt_ids(t)],
             "stages": recipe.stages,
-            "teacher": [teacher.model, teacher.revision],
+            "teacher": [teacher.model, teacher.revision, *teacher.others],
             "seed": recipe.seed,
+            "judging": [recipe.judging.model_dump(mode="json"), judging_prompts(recipe.judging) if asked else ()],
         }
         if asked and screening.packs:
             identity["benchmarks"] = [screening.identity, screening.policies]
         made: PresentSpec = unit.spec
         spec = SynthesizeSpec(
-            unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.config, recipe.seed,
-            screening if asked else NONE,
+            unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.teachers, recipe.seed,
+            screening if asked else NONE, recipe.judging,
         )  # fmt: skip
         key = unit_key("synthesize", code, identity)
-        needs = (("GPU", 1.0),) if asked and teacher.config is not None and teacher.config.backend == "vllm" else ()
-        units.append(Unit("synthesize", key, spec, unit.label, unit.records, resources=needs))
+        units.append(Unit("synthesize", key, spec, unit.label, unit.records))
     return units
 
 
 def work(spec: SynthesizeSpec, folder: Path, work_folder: Path) -> Summary:
     """Write `samples.jsonl` (the JSON of every draft as a sample) and `offers.parquet` (one row per draft)."""
-    asking = Asking(spec.teacher, work_folder / "requests")
     rows: list[dict[str, Any]] = []
     asked: dict[str, tuple[str, ...]] = {}
-    with (folder / "samples.jsonl").open("wb") as stream:
+    ledger = Ledger(work_folder / "requests")
+    desk = Desk({role: open_teacher(config) for role, config in spec.teachers}, ledger)
+    waiting: deque[Presented] = deque()
+    told: list[Told] = []
+
+    def talks() -> Iterator[Asking]:
         for presented in read_presented(work_folder, spec.presented):
-            read = member_reader(presented, work_folder)
-            rows += [_store(presented, d, stream) for d in record_drafts(presented, read, spec, asking, work_folder)]
-            asked[presented.record.key] = asking.taken()
-    if asking.transient:
+            waiting.append(presented)
+            yield record_drafts(presented, member_reader(presented, work_folder), spec, desk, work_folder)
+
+    with Out(folder) as out, desk:
+        for made, keys in converse(talks(), desk):
+            presented = waiting.popleft()
+            rows += [_store(presented, draft, out) for draft in made]
+            told += [Told.of(draft) for draft in made if draft.teacher.model]
+            asked[presented.record.key] = keys
+    if desk.unanswered:
         raise TeacherError(
             "teacher_unreachable",
-            f"{asking.transient} of {asking.requests} requests without an answer; run again: what was answered is kept",
+            f"{desk.unanswered} requests without an answer, and none to a probe; run again: what was answered is kept",
         )
     lost = swept(spec, rows, asked, folder, work_folder)
     if lost:
         rows = _without({one.key for one in lost}, rows, folder)
         for request in (r for one in lost for r in asked[one.key]):
-            Ledger(asking.folder).path(request).unlink(missing_ok=True)
+            ledger.path(request).unlink(missing_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=OFFERS), folder / "offers.parquet")
     accepted = sum(1 for r in rows if r["accepted"])
-    told = {"lost": [dataclasses.asdict(one) for one in lost], "failed": len(lost)} if lost else {}
-    return {"records": len({r["key"] for r in rows}), "drafts": len(rows), "accepted": accepted, **told}
+    spent = counted(desk.spent, told) if desk.teachers else {}
+    gone = {"lost": [dataclasses.asdict(one) for one in lost], "failed": len(lost)} if lost else {}
+    return {"records": len({r["key"] for r in rows}), "drafts": len(rows), "accepted": accepted, **spent, **gone}
 
 
 def swept(
@@ -210,30 +251,6 @@ def lost_of(work_folder: Path, units: Sequence[Unit]) -> list[Lost]:
     return [Lost(**one) for unit in units for one in read_summary(work_folder, "synthesize", unit.key).get("lost", ())]
 
 
-@dataclass
-class Asking:
-    """Asks the unit's teacher through the request ledger, and counts."""
-
-    config: TeacherConfig | None
-    folder: Path
-    requests: int = 0
-    transient: int = 0
-    keys: list[str] = field(default_factory=list)
-
-    def ask(self, request: Request) -> Answered:
-        assert self.config is not None
-        answered = ask_teacher(open_teacher(self.config), request, Ledger(self.folder))
-        self.requests += 1
-        self.keys.append(answered.key)
-        self.transient += answered.error is not None and answered.error.reason in TRANSIENT
-        return answered
-
-    def taken(self) -> tuple[str, ...]:
-        """The keys of what was asked since the last call."""
-        keys, self.keys = tuple(dict.fromkeys(self.keys)), []
-        return keys
-
-
 def member_reader(presented: Presented, work_folder: Path) -> Callable[[str], bytes]:
     """Bytes of a presented record's members."""
 
@@ -247,8 +264,8 @@ def member_reader(presented: Presented, work_folder: Path) -> Callable[[str], by
 
 
 def record_drafts(
-    presented: Presented, read: Callable[[str], bytes], spec: SynthesizeSpec, asking: Asking, work_folder: Path
-) -> Iterator[Draft]:
+    presented: Presented, read: Callable[[str], bytes], spec: SynthesizeSpec, desk: Desk, work_folder: Path
+) -> Asking:
     """All drafts of one record for the stages asked, numbered within each stage; what a teacher wrote is compared with
     the benchmarks' packs in the work folder."""
     record = presented.record
@@ -257,19 +274,41 @@ def record_drafts(
     for task in spec.tasks:
         if task.task in PROGRAM_TASKS:
             made += PROGRAM_TASKS[task.task](record, view, _with_intensity(task, presented.media), spec.seed)
-    proven = [_proven(draft, view) for draft in made]
+    proven = [_proven(draft, _seen_by(draft, presented, view)) for draft in made]
+    view.seen.clear()  # many records may wait for a teacher at once
+    subject = Subject(record, view, frozenset(desk.teachers), desk.seeing())
     told = list(proven)
-    for task in spec.tasks:
-        if task.task in TEACHER_TASKS and is_asked(task, record.key):
-            ask: Ask = asking.ask
-            told += TEACHER_TASKS[task.task](record, view, task, spec.seed, ask, proven)
-    told = screened(spec.screening, work_folder, told)
-    yield from _numbered([d for d in _one_conversation(told) if d.stage in spec.stages])
+    if desk.teachers:
+        told += yield from _written(subject, spec, proven)
+        told = screened(spec.screening, work_folder, told)
+    told = yield from judged(subject, told, spec.judging, spec.seed)
+    told = [with_evidence(draft, record) for draft in told]
+    return list(_numbered([d for d in _one_conversation(told) if d.stage in spec.stages]))
+
+
+def with_evidence(draft: Draft, record: Record) -> Draft:
+    """The draft with where each checked word of a teacher's text is known from, if it was accepted."""
+    if not draft.accepted or not draft.teacher.model:
+        return draft
+    spoken = [(n, t.content) for n, t in enumerate(draft.turns) if t.role == "assistant"]
+    sources = {"text": record.text, "question": record.question, "answer": record.answer}
+    sources = {name: words for name, words in sources.items() if words.strip()}
+    said = [*spoken, *([(-1, draft.text)] if draft.text else [])]
+    known = tuple(e for n, content in said for e in evidence(content, record.facts, sources, n))
+    return dataclasses.replace(draft, evidence=known)
+
+
+def _written(subject: Subject, spec: SynthesizeSpec, proven: Sequence[Draft]) -> Asking:
+    """What the teacher tasks make of a record, all of them asking at the same time."""
+    tasks = [t for t in spec.tasks if t.task in TEACHER_TASKS and is_asked(t, subject.record.key)]
+    talks = [persistent(TEACHER_TASKS[task.task](subject, task, spec.seed, proven)) for task in tasks]
+    made = yield from in_turn(talks)
+    return [draft for drafts in made for draft in drafts]
 
 
 def _with_intensity(task: Task, media: Sequence[Media]) -> Task:
     """Mean attenuation may be asked where the volume that travels is in Hounsfield units."""
-    if isinstance(task, Measure) and any(m.kind == "volume" and m.units == "HU" for m in media):
+    if isinstance(task, (Measure, Mcq)) and any(m.kind == "volume" and m.units == "HU" for m in media):
         return task.model_copy(update={"intensity": True})
     return task
 
@@ -279,6 +318,20 @@ def is_asked(task: Task, key: str) -> bool:
     data changes no choice and a larger share holds the smaller one."""
     place = int.from_bytes(hashlib.sha256(f"{task.task} {key}".encode()).digest()[:8], "big") / 2**64
     return place < getattr(task, "share", 1.0)
+
+
+def _seen_by(draft: Draft, presented: Presented, view: MediaView) -> MediaView:
+    """What a draft's proofs may look at: what its sample will carry, over the record's view, decoded once."""
+    if draft.shows is None and not draft.made:
+        return view
+    kept = {m.member for m in _media_for(presented.media, draft)}
+    own = {m.media.member: decode_picture(m.data) for m in draft.made}
+    media = tuple(m for m in view.media if m.member.partition("#")[0] in kept)
+    return dataclasses.replace(
+        view,
+        media=(*media, *(m.media for m in draft.made)),
+        load=lambda name: own[name] if name in own else view.load(name),
+    )
 
 
 def _proven(draft: Draft, view: MediaView) -> Draft:
@@ -293,7 +346,8 @@ def _proven(draft: Draft, view: MediaView) -> Draft:
 
 def _one_conversation(drafts: Sequence[Draft]) -> list[Draft]:
     """A record's accepted program drafts for SFT as one conversation; all others as they are."""
-    merged = [d for d in drafts if d.stage == "sft" and d.accepted and not d.teacher.model]
+    plain = (d for d in drafts if d.stage == "sft" and d.accepted and not d.teacher.model)
+    merged = [d for d in plain if d.shows is None and not d.made]
     others = [d for d in drafts if d not in merged]
     if len(merged) < 2:
         return [*merged, *others]
@@ -320,15 +374,32 @@ def _numbered(drafts: Sequence[Draft]) -> Iterator[Draft]:
         counts[draft.stage] = counts.get(draft.stage, 0) + 1
 
 
-def _store(presented: Presented, draft: Draft, stream: BinaryIO) -> dict[str, Any]:
-    """Append the draft's sample JSON; its offer row."""
-    media = _media_for(presented.media, draft)
-    members = {m.member: presented.members[m.member] for m in media}
-    quoted = any(QUOTING.match(p.call) for p in draft.proofs)
-    sample = sample_json(presented.record, media, draft, presented.split, quoted)
+class Out:
+    """What a unit writes: the samples' JSON, and the media that drafts bring themselves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.samples = (folder / "samples.jsonl").open("wb")
+        self.media = tarfile.open(folder / MADE_FILE, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - `__exit__`
+
+    def __enter__(self) -> Out:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.media.close()
+        self.samples.close()
+
+
+def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
+    """Append the draft's sample JSON and its own media; its offer row."""
+    media = [*_media_for(presented.media, draft), *(m.media for m in draft.made)]
+    members = {m.member: presented.members[m.member] for m in media if m.member in presented.members}
+    sample = sample_json(presented.record, media, draft, presented.split, _quotes(draft))
     data = canonical_json(sample).encode()
-    offset = stream.tell()
-    stream.write(data + b"\n")
+    offset = out.samples.tell()
+    out.samples.write(data + b"\n")
+    for made in draft.made:
+        name = f"{draft.key}-{draft.stage}-{draft.part}.{made.media.member}"
+        members[made.media.member] = Range("synthesize", "", MADE_FILE, *add_member(out.media, name, made.data))
     return {
         "key": draft.key,
         "source": presented.record.source,
@@ -347,10 +418,16 @@ def _store(presented: Presented, draft: Draft, stream: BinaryIO) -> dict[str, An
     }
 
 
+def _quotes(draft: Draft) -> bool:
+    """Whether a proof looks into the source's words, which then travel along."""
+    return any(QUOTING.match(p.call) for p in draft.proofs)
+
+
 def _media_for(media: Sequence[Media], draft: Draft) -> list[Media]:
-    """The media that the sample needs: masks travel only where a proof looks at one."""
+    """The record's media that the sample needs: those that it names, and masks where a proof looks at one."""
     masks = any(MASKED.search(p.call) for p in draft.proofs)
-    return [m for m in media if masks or m.kind != "mask"]
+    shown = [m for m in media if m.kind != "mask" and (draft.shows is None or m.member in draft.shows)]
+    return [*shown, *(m for m in media if masks and m.kind == "mask")]
 
 
 def _fields(where: Range) -> list[str | int]:

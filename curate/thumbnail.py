@@ -156,7 +156,7 @@ def _squared(frame: Pixels, media: dict[str, Any]) -> Pixels:
 
 
 def _volume(data: bytes, media: dict[str, Any], masks: list[dict[str, Any]], members: Mapping[str, bytes]) -> Picture:
-    stack = _stack(decode_npy_gz(data, MAX_INFLATED), media)
+    stack = stack_of(decode_npy_gz(data, MAX_INFLATED), media)
     index = len(stack.slices) // 2
     maps, drawn = _drawn(media, masks, members, stack)
     labels = None
@@ -190,7 +190,7 @@ def _drawn(
     same = [m for m in drawn if (m["shape"], m["affine"]) == (media["shape"], media["affine"])]
     if not drawn or (not same and (not chosen or stack.affine is None)):
         return None, []
-    turned = _stack(decode_npy_gz(members[drawn[0]["member"]], MAX_INFLATED), {**drawn[0], "slices": chosen})
+    turned = stack_of(decode_npy_gz(members[drawn[0]["member"]], MAX_INFLATED), {**drawn[0], "slices": chosen})
     if not chosen:
         return turned.slices, drawn
     fits = turned.slices.shape[1:] == stack.slices.shape[1:] and len(turned.slices) > max(chosen)
@@ -199,7 +199,7 @@ def _drawn(
     return turned.slices[np.array(chosen)], drawn
 
 
-def _stack(array: Array, media: dict[str, Any]) -> Stack:
+def stack_of(array: Array, media: dict[str, Any]) -> Stack:
     """Axial slices from inferior to superior, rows from anterior, columns from the patient's right; of chosen slices
     those, in their own order and plane."""
     if array.ndim != 3:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -68,15 +68,43 @@ class StageCount(Config):
     detail: dict[str, int] = Field(default_factory=dict)
 
 
+class PromptUse(Config):
+    """What one prompt cost and gave: requests with their tokens, and the drafts that came of them."""
+
+    role: str  # teacher, stronger, blind or judge
+    prompt_id: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    errors: int  # requests that never had an answer
+    drafts: int
+    accepted: int
+
+
+class Judge(Config):
+    """A teacher that is asked beside the one that writes."""
+
+    role: str
+    model: str
+    revision: str
+
+
 class Teacher(Config):
-    """Which teacher wrote, or in words why none did, and how its answers were judged."""
+    """Which teacher wrote, or in words why none did, and how its drafts were judged. `rejected` counts drafts by the
+    first check that failed, `checks` by name how many passed and failed; `samples` are those of its drafts in shards,
+    repeats included."""
 
     model: str = ""
     revision: str = ""
     state: str = ""
-    requests: int = 0
+    others: tuple[Judge, ...] = ()
+    drafts: int = 0
     accepted: int = 0
+    samples: int = 0
     rejected: dict[str, int] = Field(default_factory=dict)
+    checks: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    judging: dict[str, str] = Field(default_factory=dict)  # each check of all drafts: `runs`, or why it did not
+    prompts: tuple[PromptUse, ...] = ()
 
 
 class Benchmark(Config):
@@ -95,8 +123,10 @@ class Benchmark(Config):
 
 
 class Repeated(Config):
-    """A paragraph that stands in many texts: XXH64 of its comparison form, how often it stands, its words."""
+    """A paragraph, or a run of words wherever it begins, that stands in many places: XXH64 of its comparison form, how
+    often it stands, its words."""
 
+    kind: Literal["paragraph", "passage"] = "paragraph"
     hash: str
     count: int
     words: int

@@ -44,6 +44,7 @@ class Fact:
     `name` is a closed vocabulary in `synth.facts` (modality, body_part, plane, label, ...); `about` narrows it (the
     mask or structure it speaks of); `value` is text, numbers in plain decimal notation; `unit` is a pint unit or "".
     `origin` is a header tag (`dicom:0008,0060`), a table column (`column:diagnosis`), a mask (`mask:spleen`), ...
+    `at` says which of a record's several pictures it is true of (`1`, `2`, ... in their order; visits from the oldest).
     """
 
     name: str
@@ -51,6 +52,7 @@ class Fact:
     origin: str
     unit: str = ""
     about: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

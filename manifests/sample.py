@@ -10,9 +10,10 @@ one Arrow type and `datasets.load_dataset("webdataset", ...)` reads it without b
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Literal
+
+from manifests.record import Media
 
 StageName = Literal["pretrain", "sft", "rlvr"]
 STAGES: tuple[StageName, ...] = ("pretrain", "sft", "rlvr")
@@ -47,16 +48,41 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The gold of an RLVR prompt. `verifier` names the function in `synth.verify` that rewards it; `tolerance` is
-    relative (0.05 is 5 %), of angles in degrees, of boxes one minus the wanted overlap (IoU), 0 where it does not
-    apply."""
+class Evidence:
+    """One checked word of one turn (-1: the draft's text). Offsets are in characters, half-open; `source_start` and
+    `source_end` are in the source text that `source` names, or else in the fact's value; -1: it is not there as
+    written, but in what the fact's name and its other fields say."""
 
-    type: str  # number | numbers | label | yes_no | mcq | angle | box
+    turn: int
+    start: int
+    end: int
+    check: str  # one of `synth.verify.CHECKS`
+    fact: str = ""
+    about: str = ""
+    origin: str = ""
+    source: str = ""
+    source_start: int = -1
+    source_end: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gold of an RLVR prompt. `verifier` names the judge in `synth.verifiers`, whose modules say how `gold` is
+    written. `tolerance` is relative for numbers and ranges (0.05 is 5 %), in degrees for angles, in days for intervals
+    of dates, in seconds for times, and for boxes, masks and sets one minus the wanted IoU (or GIoU), Dice or F1; 0
+    where it does not apply. `options` are the options of a multiple choice or the closed list of labels, joined by `|`.
+    `frame` is what a box's numbers count, with the extent where it bounds them: `pixels 512x384` (width x height),
+    `thousand`, `medrega`, `internvl`, `medvision`, `voxels 512x512x40`, `m3d 512x512x40` (width x height x depth); ""
+    bounds nothing. `metric` is `giou` where a box is judged by it."""
+
+    type: str  # a name of `synth.verifiers.VERIFIERS`: number, label, mcq, box ...
     gold: str
     verifier: str
     unit: str = ""
     tolerance: float = 0.0
+    options: str = ""
+    frame: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +96,20 @@ class Authorship:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A medium that a draft brings itself (a crop, a degraded twin, one slice as a picture), encoded."""
+
+    media: Media
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """What one record offers to one stage. Where a check failed `accepted` is False: it is reported, never packed."""
+    """What one record offers to one stage. Where a check failed `accepted` is False: it is reported, never packed.
+
+    `shows` are the members of the record's shown media that the sample carries; None: all, masks where a proof looks at
+    one. `made` stand behind them.
+    """
 
     key: str  # the record's
     stage: StageName
@@ -82,23 +120,12 @@ class Draft:
     answer: Answer | None = None
     proofs: tuple[Proof, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    evidence: tuple[Evidence, ...] = ()  # of a teacher's words
     teacher: Authorship = Authorship()
     accepted: bool = True
     reason: str = ""  # why not accepted: the first check that failed
-
-
-def draft_from_json(text: str) -> Draft:
-    """The inverse of `manifests.record.to_json` for a `Draft`. Raises ValueError for a text that is none."""
-    try:
-        row = json.loads(text)
-        row["turns"] = tuple(Turn(**t) for t in row["turns"])
-        row["proofs"] = tuple(Proof(**p) for p in row["proofs"])
-        row["verdicts"] = tuple(Verdict(**v) for v in row["verdicts"])
-        row["teacher"] = Authorship(**row["teacher"])
-        row["answer"] = None if row["answer"] is None else Answer(**row["answer"])
-        return Draft(**row)
-    except (TypeError, LookupError, RecursionError) as error:
-        raise ValueError(f"no draft ({type(error).__name__})") from error
+    shows: tuple[str, ...] | None = None
+    made: tuple[Made, ...] = ()
 
 
 def sample_key(record_key: str, part: int, repeat: int) -> str:

@@ -11,21 +11,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+
 from manifests.card import Card
 from manifests.record import Fact
 from sources.base import Entry, Item, Place, Pseudonym, not_a_record, ref, usable
+from sources.studies import Shot, studies, visits
 from sources.tables import TableConfig, table_items
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".svs")
 
 
 class ImageTable(TableConfig):
-    """2D images with a table (`table`, `image`, `text`, `question`, `answer`, `labels`, `group`), or alone."""
+    """2D images with a table (`table`, `image`, `text`, `question`, `answer`, `labels`, `group`, `study`, `order`,
+    `visits`), or alone."""
 
     source: Literal["image_table"]
     table: str = ""
     image: str = "image"
     class_from_folder: bool = False
+    study: str = ""  # a column: rows with one value are one record of several pictures
+    order: str = ""  # the column that orders pictures; with a leading `-` from the highest value down
+    visits: bool = False  # a picture of a `group` and the one before it are one more record, of two
 
     card: ClassVar[Card] = Card(
         name="image_table",
@@ -38,9 +45,29 @@ class ImageTable(TableConfig):
     def media_column(self) -> str:
         return self.image
 
+    @model_validator(mode="after")
+    def _together(self) -> ImageTable:
+        if (self.study or self.visits) and (self.question or self.answer):
+            raise ValueError("a question belongs to one picture: leave out `study` and `visits`, or `question`")
+        if self.visits and not (self.group and self.order):
+            raise ValueError("`visits` needs `group`, the patient's column, and `order`")
+        if self.study and self.visits:
+            raise ValueError("`study` and `visits` exclude each other: name the source twice, with one of them each")
+        return self
+
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column in (self.study, self.order.removeprefix("-")) if column)
+
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
-            yield from table_items(self, "picture", place, inventory, pseudonym)
+            shots: dict[str, Shot] = {}
+            for item in table_items(self, "picture", place, inventory, pseudonym, shots):
+                if item.form == "none" or not self.study:
+                    yield item
+            if self.study:
+                yield from studies(self, list(shots.values()), pseudonym)
+            if self.visits:
+                yield from visits(self, list(shots.values()), pseudonym)
             return
         entries, refused = usable(inventory, self.exclude)
         yield from refused

@@ -33,6 +33,7 @@ from sources.base import (
     ref,
     usable,
 )
+from sources.studies import Shot
 
 Row = dict[str, str]
 
@@ -105,9 +106,15 @@ class TableConfig(SourceConfig):
 
 
 def table_items(
-    config: TableConfig, form: Form, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym
+    config: TableConfig,
+    form: Form,
+    place: Place,
+    inventory: Sequence[Entry],
+    pseudonym: Pseudonym,
+    shots: dict[str, Shot] | None = None,
 ) -> Iterator[Item]:
-    """One item per row whose file is there; rows without a file and files without a row end as rows of their own."""
+    """One item per row whose file is there; rows without a file and files without a row end as rows of their own.
+    `shots` takes up the first row of each file."""
     entries, refused = usable(inventory, config.exclude)
     yield from refused
     by_path = {e.path: e for e in entries}
@@ -126,6 +133,8 @@ def table_items(
             yield _unusable(config.table, line, row, by_path[path], error)
             continue
         whole = f"{path}#{part}" if part else path
+        if shots is not None and whole not in claims:
+            shots[whole] = Shot(by_path[path], row, row_ref(config.table, line, row))
         claims[whole] = claims.get(whole, 0) + 1
         # the first row of a file is its record; a further row (another question or finding) is a record of its own
         identity = whole if claims[whole] == 1 else f"{whole}#row={claims[whole]}"

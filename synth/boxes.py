@@ -80,6 +80,20 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return shared / union if union > 0 else 0.0
 
 
+def generalised_overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """GIoU (Rezatofighi et al. 2019, arXiv:1902.09630), -1 to 1: the IoU less the share of the hull that is neither's.
+
+    Two boxes of different dimensions, or a hull without extent, give -1.
+    """
+    half = len(a) // 2
+    hull = math.prod(max(a[half + k], b[half + k]) - min(a[k], b[k]) for k in range(half)) if len(a) == len(b) else 0.0
+    if not hull > 0:
+        return -1.0
+    shared = math.prod(max(min(a[half + k], b[half + k]) - max(a[k], b[k]), 0.0) for k in range(half))
+    union = sum(math.prod(max(box[half + k] - box[k], 0.0) for k in range(half)) for box in (a, b)) - shared
+    return overlap(a, b) - (hull - union) / hull
+
+
 def box_of(value: str) -> Box2D | Box3D:
     """The box of a `box` proof or fact: `x0,y0,x1,y1` or `x0,y0,z0,x1,y1,z1`."""
     numbers = _numbers(f"[{value}]")

@@ -1,10 +1,9 @@
 """The closed vocabulary of facts, and the plain English of what they hold.
 
 `VOCABULARY` lists every name that a `Fact` may carry. The lexicons (`MODALITY`, `ANATOMY`, `FINDINGS`, `PLANES`) are
-closed lists of English words: `synth.verify.faithfulness` looks for exactly these in a text, so a word that is not
-listed is not checked. They cover the organs of the usual whole-body segmentations, the body parts of DICOM PS3.16
-Annex L that imaging sources use, and the modality codes of PS3.3 C.7.3.1.1.1; they do not cover genes, drugs, or
-anatomy below organ level. Everything here is pure and immutable.
+those of `synth.lexicon`: closed and versioned. They cover the organs of the usual whole-body segmentations and the
+parts and findings that reports name, the body parts of DICOM PS3.16 Annex L that imaging sources use, and the modality
+codes of PS3.3 C.7.3.1.1.1; they do not cover genes or drugs. Everything here is pure and immutable.
 """
 
 from __future__ import annotations
@@ -13,10 +12,14 @@ import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from manifests.errors import RecordError
 from manifests.record import Fact
+from synth.lexicon import ANATOMY as ANATOMY
+from synth.lexicon import FINDINGS as FINDINGS
+from synth.lexicon import MODALITY as MODALITY
+from synth.lexicon import PLANES as PLANES
+from synth.lexicon import modalities_in as modalities_in
 
 VOCABULARY: Mapping[str, str] = MappingProxyType(
     {
@@ -48,6 +51,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "time_points": "number of time points",
         "tr_s": "time from one volume of a series to the next, in s",
         "offset_days": "days since the patient's first visit or symptom",
+        "interval_days": "days from the first of a record's pictures to the last",
         "frame_count": "number of frames",
         "slice_count": "number of slices",
         "duration_s": "duration of a video",
@@ -84,7 +88,9 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "count": "connected parts of the mask named by `about`",
         "slice_range": "first and last slice of the mask named by `about`, in the canonical volume, from 0",
         "mean_hu": "mean attenuation inside the mask named by `about`",
-        "box": "x0,y0,z0,x1,y1,z1 of the mask named by `about`, half-open, in voxels of the canonical volume",
+        "box": "x0,y0,z0,x1,y1,z1 of the mask named by `about`, half-open, in voxels of the canonical volume; of a 2D "
+        "image x0,y0,x1,y1 of what `about` names, half-open, in canonical pixels",
+        "event": "what happens in a clip, in `about`; 12.5 or 12.5-18.0: seconds from the clip's first frame",
         "centroid_mm": "x,y,z of the centroid of the mask named by `about`, RAS+",
         "landmark": "x,y,z in RAS+ mm, or x,y of an image, of the point named by `about`",
         "measurement": "a value that the source measured, with its unit; `about` says of what",
@@ -93,94 +99,6 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_NOT_ACQUIRED = frozenset({"SEG", "SR", "OT"})  # their words mean something else in a text
-# Code -> the canonical English first, then further wordings. Upper-case forms match in upper case only.
-MODALITY: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "CT": ("computed tomography", "CT", "CTA", "CAT scan", "computed tomographic", "computerized tomography"),
-        "MR": ("magnetic resonance imaging", "magnetic resonance", "MRI", "MR", "MRA", "FLAIR"),
-        "US": ("ultrasound", "ultrasonography", "sonography", "sonogram", "sonographic", "echocardiography",
-               "echocardiogram", "ultrasonographic"),
-        "CR": ("computed radiography", "radiograph", "radiography", "x-ray", "x ray", "xray", "radiographic", "CXR"),
-        "DX": ("digital radiography", "radiograph", "radiography", "x-ray", "x ray", "xray", "radiographic", "CXR"),
-        "MG": ("mammography", "mammogram", "mammographic", "x-ray", "radiograph"),
-        "XA": ("x-ray angiography", "angiography", "angiogram", "fluoroscopy", "x-ray"),
-        "RF": ("fluoroscopy", "fluoroscopic", "x-ray"),
-        "PT": ("positron emission tomography", "PET"),
-        "NM": ("nuclear medicine imaging", "nuclear medicine", "scintigraphy", "scintigram", "SPECT", "bone scan"),
-        "ES": ("endoscopy", "endoscopic", "endoscope", "colonoscopy", "gastroscopy", "colonoscopic",
-               "capsule endoscopy"),
-        "SM": ("slide microscopy", "microscopy", "histopathology", "histology", "histological", "whole-slide image",
-               "histopathological", "photomicrograph"),
-        "OP": ("fundus photography", "fundus photograph", "fundus image", "ophthalmic photography", "fundoscopy"),
-        "OPT": ("optical coherence tomography", "OCT"),
-        "DMS": ("dermoscopy", "dermoscopic", "dermatoscopy", "dermatoscopic"),
-        "XC": ("photography", "photograph", "photo", "clinical photograph"),
-        "ECG": ("electrocardiography", "electrocardiogram", "ECG", "EKG"),
-        "SEG": ("segmentation",),
-        "SR": ("structured report",),
-        "OT": ("imaging of another kind",),
-    }
-)  # fmt: skip
-
-_ANATOMY = """
-abdomen: abdomen, abdominal, belly | pelvis: pelvis, pelvic | chest: chest, thorax, thoracic | head: head, cranial
-neck: neck | brain: brain, cerebral, intracranial, cerebrum | cerebellum: cerebellum, cerebellar
-skull: skull, calvarium | gray matter: gray matter, grey matter, gm | white matter: white matter, wm
-ventricle: ventricle, ventricular | hippocampus: hippocampus, hippocampal, hippocampi | liver: liver, hepatic
-spleen: spleen, splenic | kidney: kidney, renal | pancreas: pancreas, pancreatic | stomach: stomach, gastric
-gallbladder: gallbladder, gall bladder | adrenal: adrenal, adrenal gland, suprarenal
-bladder: urinary bladder, bladder | prostate: prostate, prostatic | uterus: uterus, uterine
-ovary: ovary, ovarian, ovaries | testis: testis, testicular, testes | breast: breast, mammary
-duodenum: duodenum, duodenal | small bowel: small bowel, small intestine, jejunum, ileum
-appendix: appendix, appendiceal | colon: colon, colonic, large bowel, large intestine, sigmoid
-rectum: rectum, rectal | esophagus: esophagus, oesophagus, esophageal | lung: lung, pulmonary, lobe
-pleura: pleura, pleural | trachea: trachea, tracheal | bronchus: bronchus, bronchi, bronchial
-heart: heart, cardiac, myocardium, myocardial | atrium: atrium, atrial, atria | pericardium: pericardium, pericardial
-aorta: aorta, aortic | vena cava: vena cava, caval | portal vein: portal vein
-iliac vessel: iliac artery, iliac vein, iliac vena | carotid: carotid | mediastinum: mediastinum, mediastinal
-diaphragm: diaphragm, diaphragmatic | lymph node: lymph node | thyroid: thyroid, thyroid gland
-spinal cord: spinal cord | vertebra: vertebra, vertebrae, vertebral
-spine: spine, spinal, cervical spine, lumbar spine, lumbar | sacrum: sacrum, sacral | rib: rib
-sternum: sternum, sternal | costal cartilage: costal cartilage | clavicle: clavicle, clavicula, collarbone
-scapula: scapula, scapular | humerus: humerus, humeral | femur: femur, femoral | hip: hip | knee: knee | ankle: ankle
-foot: foot, feet | hand: hand | wrist: wrist | elbow: elbow | shoulder: shoulder | arm: arm, forearm, upper extremity
-leg: leg, lower extremity | tibia: tibia, tibial | fibula: fibula
-gluteus: gluteus, gluteal, gluteus maximus, gluteus medius, gluteus minimus | iliopsoas: iliopsoas, psoas
-autochthon: autochthon, erector spinae | eye: eye, ocular, orbit, orbital | retina: retina, retinal, fundus
-optic disc: optic disc, optic disk | skin: skin, cutaneous | tongue: tongue | tooth: tooth, teeth, dental
-jaw: jaw, mandible, maxilla | sinus: sinus, sinuses | larynx: larynx, laryngeal
-"""
-_FINDINGS = """
-effusion: effusion | pneumonia: pneumonia | pneumothorax: pneumothorax, pneumothoraces | consolidation: consolidation
-atelectasis: atelectasis, atelectatic | edema: edema, oedema | opacity: opacity, opacities, opacification
-nodule: nodule, nodular | mass: mass, masses | lesion: lesion | tumor: tumor, tumour, neoplasm, neoplastic
-cancer: cancer, carcinoma, malignancy, malignant, adenocarcinoma | metastasis: metastasis, metastases, metastatic
-melanoma: melanoma | nevus: nevus, naevus, nevi | keratosis: keratosis | cyst: cyst, cystic | abscess: abscess
-polyp: polyp, polypoid | ulcer: ulcer, ulceration | bleeding: bleeding, hemorrhage, haemorrhage, hematoma
-infarct: infarct, infarction, infarcted, ischemia, ischemic, ischaemia, stroke | fracture: fracture, fractured
-dislocation: dislocation | aneurysm: aneurysm | stenosis: stenosis, stenotic | thrombus: thrombus, thrombosis
-embolism: embolism, embolus, emboli | calcification: calcification, calcified | stone: stone, calculus, calculi
-cardiomegaly: cardiomegaly | hernia: hernia, herniation | hydrocephalus: hydrocephalus
-hydronephrosis: hydronephrosis | cirrhosis: cirrhosis, cirrhotic | steatosis: steatosis | fibrosis: fibrosis, fibrotic
-emphysema: emphysema | tuberculosis: tuberculosis | covid: covid, covid-19, sars-cov-2
-infection: infection, infectious | inflammation: inflammation, inflammatory, inflamed | glioma: glioma, glioblastoma
-lymphoma: lymphoma | lymphadenopathy: lymphadenopathy | scoliosis: scoliosis
-osteoarthritis: osteoarthritis, arthritis | diabetes: diabetes, diabetic | glaucoma: glaucoma
-retinopathy: retinopathy | pleural line: pleural line | b-line: b-line, b line | a-line: a-line
-"""
-_PLANES = """
-axial: axial, transverse, transaxial | coronal: coronal | sagittal: sagittal | oblique: oblique
-AP: anteroposterior, antero-posterior | PA: posteroanterior, postero-anterior
-lateral: lateral view, lateral projection, lateral radiograph | frontal: frontal | MLO: mediolateral oblique
-CC: craniocaudal
-"""
-PLANE_CODES = ("AP", "PA", "LL", "RL", "MLO", "CC")  # matched in upper case only
-_PART_OF = """
-liver spleen kidney pancreas stomach gallbladder adrenal duodenum colon appendix: abdomen
-prostate bladder uterus ovary rectum: pelvis | lung heart pleura mediastinum trachea bronchus rib sternum: chest
-brain skull cerebellum hippocampus: head | vertebra sacrum: spine | retina: eye | thyroid larynx: neck
-"""
 _BODY_PARTS: Mapping[str, str] = MappingProxyType(
     {
         "abdomenpelvis": "abdomen and pelvis", "chestabdpelvis": "chest, abdomen and pelvis",
@@ -189,75 +107,6 @@ _BODY_PARTS: Mapping[str, str] = MappingProxyType(
         "wholebody": "whole body", "extremity": "extremity",
     }
 )  # fmt: skip
-
-
-class Term(NamedTuple):
-    """One word of a lexicon met in a text: its canonical name and where it stands."""
-
-    name: str
-    start: int
-    end: int
-
-
-def _entries(block: str) -> dict[str, tuple[str, ...]]:
-    out: dict[str, tuple[str, ...]] = {}
-    for entry in re.split(r"[|\n]", block.strip()):
-        name, forms = entry.split(":", 1)
-        out[name.strip()] = tuple(form.strip() for form in forms.split(","))
-    return out
-
-
-ANATOMY: Mapping[str, tuple[str, ...]] = MappingProxyType(_entries(_ANATOMY))
-FINDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(_entries(_FINDINGS))
-PLANES: Mapping[str, tuple[str, ...]] = MappingProxyType(_entries(_PLANES))
-PART_OF: Mapping[str, str] = MappingProxyType(
-    {part: forms[0] for names, forms in _entries(_PART_OF).items() for part in names.split()}
-)
-
-
-@functools.cache
-def _pattern(lexicon: str) -> tuple[re.Pattern[str], dict[str, str]]:
-    forms = {form: name for name, all_forms in _LEXICONS[lexicon].items() for form in all_forms}
-    longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    body = "|".join(re.escape(form).replace(r"\ ", r"[\s_-]+") for form in longest_first)
-    return re.compile(rf"(?<![a-z])({body})(?:e?s)?(?![a-z])", re.IGNORECASE), forms
-
-
-_LEXICONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"anatomy": ANATOMY, "findings": FINDINGS, "planes": PLANES}
-)
-
-
-def terms_in(text: str, lexicon: str) -> list[Term]:
-    """The words of one lexicon (`anatomy`, `findings`, `planes`) in a text, in order; singular or plural, any case."""
-    pattern, forms = _pattern(lexicon)
-    return [
-        Term(forms[re.sub(r"[\s_-]+", _joiner(m.group(1), forms), m.group(1).lower())], m.start(), m.end())
-        for m in pattern.finditer(text)
-    ]
-
-
-def _joiner(found: str, forms: Mapping[str, str]) -> str:
-    """A form is written with a space or with a hyphen in the lexicon; a text may have either, or an underscore."""
-    return "-" if re.sub(r"[\s_-]+", "-", found.lower()) in forms else " "
-
-
-@functools.cache
-def _modality_pattern() -> tuple[re.Pattern[str], Mapping[str, tuple[str, frozenset[str]]]]:
-    codes: dict[str, set[str]] = {}
-    for code in MODALITY.keys() - _NOT_ACQUIRED:
-        for form in MODALITY[code]:
-            codes.setdefault(form, set()).add(code)
-    longest_first = sorted(codes, key=lambda form: (-len(form), form))
-    body = "|".join(re.escape(f) if f.isupper() else f"(?i:{re.escape(f)})" for f in longest_first)
-    pattern = re.compile(rf"(?<![A-Za-z0-9])({body})s?(?![A-Za-z0-9])")
-    return pattern, {form.lower(): (form, frozenset(found)) for form, found in codes.items()}
-
-
-def modalities_in(text: str) -> list[tuple[str, frozenset[str]]]:
-    """(words, possible codes) of every modality that a text names; longer wordings win over those inside them."""
-    pattern, meanings = _modality_pattern()
-    return [meanings[match[1].lower()] for match in pattern.finditer(text)]
 
 
 def modality_codes(value: str) -> frozenset[str]:
@@ -280,6 +129,7 @@ def body_part_words(value: str) -> str:
     return _BODY_PARTS.get(flat.replace(" ", ""), flat)
 
 
+@functools.lru_cache(maxsize=4096)
 def structure_words(label: str) -> str:
     """Plain English for a mask's label: `kidney_left` -> "left kidney", `vertebrae_L1` -> "L1 vertebra"."""
     words = label.replace("_", " ").split()

@@ -120,14 +120,34 @@ def count(view: MediaView, args: Mapping[str, str]) -> Result:
     return Result(str(shapes.components(structure(view, args["mask"])[1])), "")
 
 
-def largest(view: MediaView, args: Mapping[str, str]) -> Result:
-    labels = mask_labels(view)
+def compared(view: MediaView, args: Mapping[str, str]) -> tuple[str, ...]:
+    """The masks among which the largest is sought: those that `among` names, joined by `|`, else all."""
+    return tuple(dict.fromkeys(args["among"].split("|"))) if "among" in args else mask_labels(view)
+
+
+def _at_the_end(view: MediaView, labels: tuple[str, ...], word: str, last: bool) -> Result:
+    """The label at one end of the masks' volumes in order."""
     if len(labels) < 2:
-        raise VerificationError(f"the sample has {len(labels)} masks; the largest of them needs 2")
-    sized = sorted(((voxels_ml(*structure(view, label), label), label) for label in labels), reverse=True)
+        raise VerificationError(f"the sample has {len(labels)} masks; the {word} of them needs 2")
+    sized = sorted(((voxels_ml(*structure(view, label), label), label) for label in labels), reverse=last)
     if sized[0][0] == sized[1][0]:
         raise VerificationError(f"masks {sized[0][1]!r} and {sized[1][1]!r} are equally large")
     return Result(sized[0][1], "")
+
+
+def largest(view: MediaView, args: Mapping[str, str]) -> Result:
+    return _at_the_end(view, compared(view, args), "largest", last=True)
+
+
+def smallest(view: MediaView, args: Mapping[str, str]) -> Result:
+    return _at_the_end(view, mask_labels(view), "smallest", last=False)
+
+
+def label_count(view: MediaView, args: Mapping[str, str]) -> Result:
+    labels = mask_labels(view)
+    if not labels:
+        raise VerificationError("the sample has no masks to be counted")
+    return Result(str(sum(1 for label in labels if structure(view, label)[1].voxels)), "")
 
 
 # --- places in what is shown -----------------------------------------------------------------------------------------
@@ -204,13 +224,35 @@ def is_left_of(view: MediaView, args: Mapping[str, str]) -> Result:
 
 
 def relation(view: MediaView, args: Mapping[str, str]) -> Result:
-    if args["along"] not in ALONG:
+    directions = args["along"].split("+")
+    if not set(directions) <= ALONG.keys() or len(set(directions)) != len(directions):
         raise VerificationError(f"there is no direction {args['along'][:20]!r}; there are: {', '.join(ALONG)}")
-    axis, below, above = ALONG[args["along"]]
-    a, b = centroid_ras(view, args["a"])[axis], centroid_ras(view, args["b"])[axis]
-    if a == b:
-        raise VerificationError(f"masks {args['a']!r} and {args['b']!r} are level along {args['along']}")
-    return Result(below if a < b else above, "")
+    a, b = centroid_ras(view, args["a"]), centroid_ras(view, args["b"])
+    found = []
+    for axis, below, above in (ALONG[one] for one in directions):
+        if a[axis] == b[axis]:
+            raise VerificationError(f"masks {args['a']!r} and {args['b']!r} are level along {args['along']}")
+        found.append(below if a[axis] < b[axis] else above)
+    return Result(" and ".join(found), "")
+
+
+def _between(view: MediaView, a: str, b: str) -> float:
+    p, q = centroid_ras(view, a), centroid_ras(view, b)
+    return math.sqrt(sum((y - x) ** 2 for x, y in zip(p, q, strict=True)))
+
+
+def centroid_distance_mm(view: MediaView, args: Mapping[str, str]) -> Result:
+    return Result(format_number(_between(view, args["a"], args["b"]), 1), "mm")
+
+
+def nearest(view: MediaView, args: Mapping[str, str]) -> Result:
+    others = [label for label in mask_labels(view) if label != args["mask"]]
+    if len(others) < 2:
+        raise VerificationError(f"the sample has {len(others)} other masks; the nearest of them needs 2")
+    ranked = sorted((_between(view, args["mask"], label), label) for label in others)
+    if format_number(ranked[0][0], 1) == format_number(ranked[1][0], 1):
+        raise VerificationError(f"masks {ranked[0][1]!r} and {ranked[1][1]!r} are equally near to {args['mask']!r}")
+    return Result(ranked[0][1], "")
 
 
 def side_of(view: MediaView, args: Mapping[str, str]) -> Result:

@@ -27,7 +27,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from manifests.errors import RecipeError
-from synth.chat import Request
+from synth.chat import Picture, Request, Role
 
 _PLACE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _DELIMITED = re.compile(r'^"""\n\{\{([a-z_]+)\}\}\n"""$', re.MULTILINE)
@@ -61,7 +61,8 @@ class _Head(BaseModel):
     def _is_json(cls, value: str) -> str:
         if value and not isinstance(json.loads(value), dict):
             raise ValueError("schema must be a JSON object")
-        return value and json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"))
+        # The order of the properties is kept: an engine writes them in it, and reasoning comes before its answer.
+        return value and json.dumps(json.loads(value), separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,15 @@ def render(prompt: Prompt, values: Mapping[str, str]) -> tuple[tuple[str, str], 
     return tuple((role, _PLACE.sub(lambda m: ready[m[1]], text)) for role, text in prompt.sections)
 
 
-def request(prompt: Prompt, values: Mapping[str, str], seed: int, temperature: float = 0.0) -> Request:
+def request(
+    prompt: Prompt,
+    values: Mapping[str, str],
+    seed: int,
+    temperature: float = 0.0,
+    pictures: tuple[Picture, ...] = (),
+    role: Role = "teacher",
+    logprobs: bool = False,
+) -> Request:
     """The request that a prompt and its values make."""
     return Request(
         messages=render(prompt, values),
@@ -151,4 +160,7 @@ def request(prompt: Prompt, values: Mapping[str, str], seed: int, temperature: f
         max_tokens=prompt.max_tokens,
         temperature=temperature,
         seed=seed,
+        pictures=pictures,
+        role=role,
+        logprobs=logprobs,
     )

@@ -15,15 +15,36 @@ canonical arrays when a sample is written and from the shard when it is verified
     centroid_mm(mask)      `x,y,z` in RAS+ mm                                                    mm, 1 decimal
     slice_range(mask)      first and last of the shown slices, counted from 0, that cut it: `12-45`
     count(mask)            connected parts; 26 neighbours in 3D, 8 in 2D
-    largest()              the label with the largest volume among all masks
+    largest([among])       the label with the largest volume among all masks, or those named (`liver|spleen`)
+    smallest()             the label with the smallest
+    nearest(mask)          the label whose centroid is nearest to a structure's, in space
+    centroid_distance_mm(a, b)    between two centroids                               mm, 1 decimal
+    label_count()          how many differently labelled masks travel
     is_left_of(a, b)       yes where a's centroid is further to the patient's left (RAS+: smaller x)
     relation(a, b, along)  where a's centroid lies from b's along left-right, front-back or head-feet of the patient:
-                           left or right, anterior or posterior, superior or inferior
+                           left or right, anterior or posterior, superior or inferior; of `front-back+head-feet` both:
+                           anterior and superior
     side_of(mask, midline) left or right: where at least 95 % of the structure lies, from the sagittal plane through the
                            centroid of the structure that marks the midline; refused where it crosses
     mean_hu(mask)          mean inside the mask, of a volume in HU                    HU, 1 decimal
     hu(mask, statistic)    sd (of the population), median, p5, p95 (nearest rank), min or max    HU, 1 decimal
     mean_intensity(mask)   the mean of any single-channel image or volume             2 decimals
+
+    Of one picture, `member` by its name (`synth.picture_programs`), in its pixels:
+    box_in(mask, member)   `x0,y0,x1,y1` of a structure as the picture shows it, half-open
+    stated_box(about, member)   the box that a fact gives it, in the picture; `boxes_of(about, member)`: how many
+    in_box(box, member)    the label or name whose box overlaps this one by half or more, and most by far
+    box_iou(box, other)    intersection over union of two boxes                       2 decimals
+    place_in(name, member) where the middle of a structure's box lies: `upper left` to `lower right`, `centre`
+    area_px(mask, member)  pixels that show it; `area_mm2`: x the spacing             mm2, 1 decimal
+    width_mm(mask, member), height_mm(mask, member)   its box, side to side and top to bottom    mm, 1 decimal
+    larger_in(a, b, member)     which of two covers more of it, by a tenth at least
+    pixels(member)         sha256 of a picture's pixels, shape before them
+    crop(member, of, box, factor)    that of the crop of another picture, which `member` must be
+    degraded(member, kind, level, seed)    that of its degraded copy (`synth.degrade`), which need not travel
+    degradation(of, twin, kind, level, seed)     the words for the kind, where `twin` is that copy of `of`
+    degraded_one(of, twin, kind, level, seed)    which of the sample's pictures that copy is: `picture 2`
+    severity_order(of, twins, levels, kind, seed)    the numbers of such pictures from the least to the most degraded
     distance_mm(p, q)      between two landmarks                                      mm, 1 decimal
     angle_deg(p, q, r)     between landmarks p and r, seen from q; 0 to 180           degrees, 1 decimal
     angle_between_lines_deg(p, q, r, s)   between the lines pq and rs; 0 to 90        degrees, 1 decimal
@@ -31,6 +52,18 @@ canonical arrays when a sample is written and from the shard when it is verified
     plane()                axial, coronal or sagittal: the slices of array axis 0; oblique beyond 37 degrees
     frame_count()          frames of the video
     duration_s()           last minus first presentation time, and one mean interval  s, 2 decimals
+
+    Of events, in s from a clip's first frame (`synth.fact_programs`), and of other facts:
+    time_of(event, edge)   the start or the end of what happens once                  s, 2 decimals
+    span_of(event)         `start-end` of it; `event_duration_s(event)`: how long     s, 2 decimals
+    event_count(event)     how often it happens
+    first_of(a, b)         which of two starts earlier
+    event_order()          all events by their start, joined by `; `
+    event_at(time)         the one event that goes on at a time
+    cut_time(number)       when the first, second, ... cut of a clip is               s, 2 decimals
+    count_facts(fact, [about])    how many facts of a name there are
+    changed_since(fact, about)    what became of it from the first picture to the last (`synth.changes`)
+
     label(fact, [about])   the values of a fact of this sample, joined by `; `
     span(text)             the text itself, where it is verbatim (but for white space) in the source's text,
                            question or answer
@@ -52,7 +85,7 @@ from typing import NamedTuple
 
 from manifests.errors import VerificationError
 from manifests.sample import Proof, Verdict
-from synth import mask_programs, points
+from synth import changes, fact_programs, mask_programs, picture_programs, points
 from synth.calls import Call, call_text, format_call, format_number, parse_call
 from synth.grids import steps_mm
 from synth.mask_programs import centroid_ras, grid_plane
@@ -154,13 +187,34 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "centroid_mm": Program(mask_programs.centroid_mm, ("mask",)),
         "slice_range": Program(mask_programs.slice_range, ("mask",)),
         "count": Program(mask_programs.count, ("mask",)),
-        "largest": Program(mask_programs.largest),
+        "largest": Program(mask_programs.largest, (), ("among",)),
+        "smallest": Program(mask_programs.smallest),
+        "nearest": Program(mask_programs.nearest, ("mask",)),
+        "centroid_distance_mm": Program(mask_programs.centroid_distance_mm, ("a", "b")),
+        "label_count": Program(mask_programs.label_count),
         "is_left_of": Program(mask_programs.is_left_of, ("a", "b")),
         "relation": Program(mask_programs.relation, ("a", "b", "along")),
         "side_of": Program(mask_programs.side_of, ("mask", "midline")),
         "mean_hu": Program(mask_programs.mean_hu, ("mask",)),
         "hu": Program(mask_programs.hu, ("mask", "statistic")),
         "mean_intensity": Program(mask_programs.mean_intensity, ("mask",)),
+        "box_in": Program(picture_programs.box_in, ("mask", "member")),
+        "stated_box": Program(picture_programs.stated_box, ("about", "member")),
+        "boxes_of": Program(picture_programs.boxes_of, ("about", "member")),
+        "in_box": Program(picture_programs.in_box, ("box", "member")),
+        "box_iou": Program(picture_programs.box_iou, ("box", "other")),
+        "place_in": Program(picture_programs.place_in, ("name", "member")),
+        "area_px": Program(picture_programs.area_px, ("mask", "member")),
+        "area_mm2": Program(picture_programs.area_mm2, ("mask", "member")),
+        "width_mm": Program(picture_programs.width_mm, ("mask", "member")),
+        "height_mm": Program(picture_programs.height_mm, ("mask", "member")),
+        "larger_in": Program(picture_programs.larger_in, ("a", "b", "member")),
+        "pixels": Program(picture_programs.pixels, ("member",)),
+        "crop": Program(picture_programs.crop, ("member", "of", "box", "factor")),
+        "degraded": Program(picture_programs.degraded, ("member", "kind", "level", "seed")),
+        "degradation": Program(picture_programs.degradation, ("of", "twin", "kind", "level", "seed")),
+        "degraded_one": Program(picture_programs.degraded_one, ("of", "twin", "kind", "level", "seed")),
+        "severity_order": Program(picture_programs.severity_order, ("of", "twins", "levels", "kind", "seed")),
         "distance_mm": Program(points.distance_mm, ("p", "q")),
         "angle_deg": Program(points.angle_deg, ("p", "q", "r")),
         "angle_between_lines_deg": Program(points.angle_between_lines_deg, ("p", "q", "r", "s")),
@@ -168,6 +222,16 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "plane": Program(_plane),
         "frame_count": Program(_frame_count),
         "duration_s": Program(_duration_s),
+        "time_of": Program(fact_programs.time_of, ("event", "edge")),
+        "span_of": Program(fact_programs.span_of, ("event",)),
+        "event_duration_s": Program(fact_programs.event_duration_s, ("event",)),
+        "event_count": Program(fact_programs.event_count, ("event",)),
+        "first_of": Program(fact_programs.first_of, ("a", "b")),
+        "event_order": Program(fact_programs.event_order),
+        "event_at": Program(fact_programs.event_at, ("time",)),
+        "cut_time": Program(fact_programs.cut_time, ("number",)),
+        "count_facts": Program(fact_programs.count_facts, ("fact",), ("about",)),
+        "changed_since": Program(changes.changed_since, ("fact", "about")),
         "label": Program(_label, ("fact",), ("about",)),
         "span": Program(_span, ("text",)),
         "digest": Program(_digest, ("field",)),

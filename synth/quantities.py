@@ -18,16 +18,19 @@ _UNITS = """
 millimeter: mm, millimetre(s), millimeter(s) | centimeter: cm, centimetre(s), centimeter(s)
 meter: m, metre(s), meter(s)
 micrometer: µm, um, micrometre(s), micrometer(s), micron(s) | inch: inch, inches
-millimeter**2: mm2, mm², mm^2 | centimeter**2: cm2, cm², cm^2
+millimeter**2: mm2, mm², mm^2, square millimetre(s), square millimeter(s), sq mm
+centimeter**2: cm2, cm², cm^2, square centimetre(s), square centimeter(s), sq cm
 milliliter: ml, mL, millilitre(s), milliliter(s), cc | liter: l, L, litre(s), liter(s) | deciliter: dl, dL
-millimeter**3: mm3, mm³, mm^3 | centimeter**3: cm3, cm³, cm^3
+millimeter**3: mm3, mm³, mm^3, cubic millimetre(s), cubic millimeter(s)
+centimeter**3: cm3, cm³, cm^3, cubic centimetre(s), cubic centimeter(s)
 microliter: µl, µL, ul, uL | kilogram: kg, kilogram(s) | gram: g, gram(s) | milligram: mg, milligram(s)
 microgram: µg, ug, mcg, microgram(s) | mole: mol | millimole: mmol | micromole: µmol, umol
 second: s, sec, second(s) | millisecond: ms, msec, millisecond(s) | minute: min, mins, minute(s) | hour: h, hour(s)
 day: day(s) | week: week(s) | month: month(s) | year: year(s), yr, yrs, year-old, years-old, year old, years old
 tesla: T, tesla | kilovolt: kV, kVp, kilovolt(s) | milliampere: mA | percent: %, percent, per cent | millitesla: mT
-degree: °, degree(s)
-HU: HU, hounsfield unit(s), hounsfield | mmHg: mmHg | hertz: Hz | megahertz: MHz | bpm: bpm
+degree: °, degree(s), deg | kilopascal: kPa
+HU: HU, H.U., hounsfield unit(s), hounsfield | mmHg: mmHg, mm Hg, millimetres of mercury, millimeters of mercury
+hertz: Hz | megahertz: MHz | bpm: bpm
 """
 _CASED = frozenset(
     {"T", "mT", "L", "HU", "mA", "Hz", "MHz", "s", "g", "m", "h", "l", "°", "%"}
@@ -71,8 +74,17 @@ def _unit_forms() -> Mapping[str, str]:
 def _unit_pattern() -> re.Pattern[str]:
     """A unit at the start of what follows a number, or two joined by a slash (`mg/dL`); nothing may run on after it."""
     longest_first = sorted(_unit_forms(), key=lambda form: (-len(form), form))
-    one = "|".join(re.escape(f) if f in _CASED or f[0].isupper() else f"(?i:{re.escape(f)})" for f in longest_first)
-    return re.compile(rf"[\s-]?\s*((?:{one})(?:/(?:{one}))?)(?![\w²³^/])")
+    one = "|".join(_form_pattern(form) for form in longest_first)
+    return re.compile(rf"[\s-]?\s*((?:{one})(?:(?:/|\sper\s)(?:{one}))?)(?![\w²³^/])")
+
+
+def _form_pattern(form: str) -> str:
+    """A long form in any case; a short one as it is, all in capitals (`MM`) or as `Kg`: `mM` is no millimetre."""
+    if form in _CASED or form[0].isupper():
+        return re.escape(form)
+    if len(form) > 2 or not form.isalpha():
+        return f"(?i:{re.escape(form)})"
+    return "|".join(re.escape(f) for f in dict.fromkeys((form, form.upper(), "Kg" if form == "kg" else form)))
 
 
 @functools.cache
@@ -83,7 +95,7 @@ def _lowered_unit_forms() -> Mapping[str, str]:
 def unit_name(text: str) -> str:
     """The pint unit of a written one (`mL` -> `milliliter`, `mg/dL` -> `milligram/deciliter`), or "" if not known."""
     forms, lowered = _unit_forms(), _lowered_unit_forms()
-    names = [forms.get(part, lowered.get(part.lower(), "")) for part in text.strip().split("/")]
+    names = [forms.get(part, lowered.get(part.lower(), "")) for part in re.split(r"/|\sper\s", text.strip())]
     return "/".join(names) if all(names) else ""
 
 
@@ -107,7 +119,7 @@ def unit_factor(source: str, target: str) -> float | None:
 
     if source == target:
         return 1.0
-    if not source or not target:
+    if not source or not target or (source == "degree") is not (target == "degree"):  # pint: an angle has no dimension
         return None
     with _REGISTRY_LOCK:
         try:

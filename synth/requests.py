@@ -18,16 +18,15 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from manifests.errors import RecipeError, TeacherError
 from manifests.record import canonical_json, digest
 from manifests.sample import Authorship
 from synth.chat import STORED, TRANSIENT, Reply, Request
-from synth.teacher import Teacher
+from synth.teacher import Teacher, too_long
 
 _FORMAT = 1
 
@@ -43,9 +42,6 @@ class Answered:
     author: Authorship
 
 
-Ask: TypeAlias = Callable[[Request], Answered]
-
-
 def request_key(model: str, revision: str, request: Request) -> str:
     """64 hexadecimal digits of everything that an answer depends on."""
     return digest(_asked(model, revision, request))
@@ -58,9 +54,10 @@ def _asked(model: str, revision: str, request: Request) -> dict[str, Any]:
         "prompt_id": request.prompt_id,
         "messages": [list(message) for message in request.messages],
         "schema": request.schema,
-        "media": list(request.media),
+        "media": [picture.sha256 for picture in request.pictures],
         "sampling": {"max_tokens": request.max_tokens, "temperature": request.temperature},
         "seed": request.seed,
+        **({"logprobs": True} if request.logprobs else {}),
     }
 
 
@@ -135,29 +132,47 @@ def _checked(data: bytes, key: str) -> dict[str, Any] | None:
 def ask(teacher: Teacher, request: Request, ledger: Ledger) -> Answered:
     """The answer to a request, from the ledger if it is there, else from the teacher and then kept.
 
-    An error that would come again (`synth.chat.STORED`) is kept as an answer is; one that may pass is given back in
+    A prompt that does not fit (`synth.teacher.too_long`) is refused before any engine meets it. An error that would
+    come again (`synth.chat.STORED`) is kept as an answer is; one that may pass is given back in
     `Answered.error` and not kept; any other (`not_in_ledger` of a replay, a missing key, a wrong set-up) is raised,
     because every further request would meet it too.
     """
-    key = request_key(teacher.model, teacher.revision, request)
-    author = Authorship(teacher.model, teacher.revision, request.prompt_id, key)
-    known = ledger.get(key)
+    known = look_up(teacher, request, ledger)
     if known is not None:
-        return _answered(known, key, cached=True, author=author)
+        return known
     answer: Reply | TeacherError
     try:
-        answer = teacher.ask(request)
+        answer = too_long(teacher, request) or teacher.ask(request)
     except TeacherError as error:
         if error.reason in TRANSIENT:
-            return Answered(None, error, key, False, author)
+            return unkept(teacher, request, error)
         if error.reason not in STORED:
             raise
         answer = error
-    kept = ledger.put(key, _asked(teacher.model, teacher.revision, request), answer)
-    return _answered(kept, key, cached=False, author=author)
+    return keep(teacher, request, answer, ledger)
 
 
-def _answered(answer: Reply | TeacherError, key: str, cached: bool, author: Authorship) -> Answered:
+def look_up(teacher: Teacher, request: Request, ledger: Ledger) -> Answered | None:
+    """What the ledger holds for a request."""
+    key = request_key(teacher.model, teacher.revision, request)
+    known = ledger.get(key)
+    return None if known is None else _answered(teacher, request, known, key, cached=True)
+
+
+def unkept(teacher: Teacher, request: Request, error: TeacherError) -> Answered:
+    """An error that the ledger is not told of."""
+    return _answered(teacher, request, error, request_key(teacher.model, teacher.revision, request), cached=False)
+
+
+def keep(teacher: Teacher, request: Request, answer: Reply | TeacherError, ledger: Ledger) -> Answered:
+    """Put an answer, or an error that is final, into the ledger; what stands there now."""
+    asked = _asked(teacher.model, teacher.revision, request)
+    key = digest(asked)
+    return _answered(teacher, request, ledger.put(key, asked, answer), key, cached=False)
+
+
+def _answered(teacher: Teacher, request: Request, answer: Reply | TeacherError, key: str, cached: bool) -> Answered:
+    author = Authorship(teacher.model, teacher.revision, request.prompt_id, key)
     if isinstance(answer, TeacherError):
         return Answered(None, answer, key, cached, author)
     return Answered(answer, None, key, cached, author)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from manifests.errors import VerificationError
 from manifests.record import Affine, Fact, Media
+from synth.chat import Picture
 from synth.grids import steps_mm
 from synth.shapes import Part, cropped
 
@@ -23,7 +24,9 @@ class MediaView:
     """What a proof may look at. `load` gives the array of a member name, in the shape that its `Media` says.
 
     `crop` may give a mask's `Part` directly (None: it is empty), where one pass over a label map finds all of them.
-    Structures once looked at are kept, cropped, as long as the view is.
+    Structures once looked at are kept, cropped, as long as the view is. `look(most, side)` gives at most `most`
+    pictures of what is shown, none longer than `side` pixels: the images, evenly spread slices of a volume as
+    radiologists look at them, evenly spread frames; none of a text.
     """
 
     media: tuple[Media, ...]
@@ -33,6 +36,7 @@ class MediaView:
     question: str = ""
     answer: str = ""
     crop: Callable[[str], Part | None] | None = None
+    look: Callable[[int, int], tuple[Picture, ...]] = lambda most, side: ()
     seen: dict[str, tuple[Media, Part]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 

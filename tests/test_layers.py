@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {"manifests": 0, "sources": 1, "synth": 1, "curate": 2}
-ROOMS = {"ray": "curate/cluster.py", "vllm": "synth/teacher.py"}
+ROOMS = {"ray": "curate/cluster.py", "vllm": "synth/teachers/vllm.py"}
 
 
 def statements(tree: ast.AST) -> Iterator[ast.AST]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.arrays import Array, Frames, Image, Volume, decode_npy_gz, decode_picture
+from curate.arrays import Array, Frames, Image, Volume, decode_npy_gz, decode_picture, is_picture
 from curate.audit.findings import Findings
 from curate.looks.config import LooksConfig
 from curate.looks.pairs import Candidate, Media, candidates, confirm_pair
@@ -128,7 +128,7 @@ def _clip_looks(described: Described, data: bytes) -> Looks:
 
 
 def _decoded(described: Described, data: bytes) -> Array | Volume | Frames:
-    pixels = decode_picture(data) if described.member in ("png", "jpg") else decode_npy_gz(data)
+    pixels = decode_picture(data) if is_picture(described.member) else decode_npy_gz(data)
     if described.kind != "volume":
         return pixels
     if pixels.ndim != 3 or described.affine is None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from curate.arrays import decode_npy_gz, decode_picture
+from curate.arrays import decode_npy_gz, decode_picture, is_picture
 from curate.audit.findings import Findings
 from curate.audit.ledger import Index, Known
 from curate.audit.media import NUMERIC, MediaAudit
@@ -35,7 +35,7 @@ from curate.view import view_of
 from manifests.errors import MedcurateError, RecordError
 from manifests.manifest import ShardEntry
 from manifests.record import Fact, Media, canonical_json
-from manifests.sample import Answer, Authorship, Proof, StageName, Turn, Verdict
+from manifests.sample import Answer, Authorship, Evidence, Proof, StageName, Turn, Verdict
 from synth import proofs
 from synth.proofs import MediaView
 from synth.verify import VERIFIERS, verify_answer
@@ -74,6 +74,7 @@ class Sample(BaseModel):
     facts: tuple[Fact, ...]
     proofs: tuple[Proof, ...]
     verdicts: tuple[Verdict, ...]
+    evidence: tuple[Evidence, ...]
     teacher: Authorship
     source_words: Words
     text: str | None = None
@@ -161,7 +162,7 @@ class SampleAudit:
         read: Callable[[bytes], Form]
         if media.member.endswith(".npy.gz"):
             read = functools.partial(_array_form, labelled=media.kind == "mask")
-        elif media.member in ("png", "jpg"):
+        elif is_picture(media.member):
             read = _image_form
         elif media.member == "mjpeg":
             read = _sequence_form
@@ -250,8 +251,9 @@ def _wrong_form(media: Media, form: Form) -> Iterator[tuple[str, str]]:
     if (shape, dtype) != (media.shape, media.dtype):
         said = f"{media.dtype} {media.shape}"
         yield "media_shape", f"member {media.member} is {dtype} {shape}, the sample says {said}"
-    if media.slices is not None and len(media.slices) != media.shape[0]:
-        yield "media_shape", f"member {media.member} of {media.shape[0]} slices names {len(media.slices)}"
+    slices = 1 if media.kind == "image" else media.shape[0]
+    if media.slices is not None and len(media.slices) != slices:
+        yield "media_shape", f"member {media.member} of {slices} slices names {len(media.slices)}"
     if media.kind == "mask" and (media.value < 1 or not media.label):
         yield "mask", f"mask {media.label!r} of value {media.value}"
     elif media.kind == "mask" and dtype == "uint8" and media.value not in values:
@@ -319,6 +321,10 @@ def _wrong_verdicts(sample: Sample) -> Iterator[tuple[str, str]]:
     for verdict in sample.verdicts:
         if not verdict.passed:
             yield "verdict", f"check {verdict.check} of turn {verdict.turn} failed: {verdict.evidence}"
+    spoken = {-1: sample.text or "", **{n: turn.content for n, turn in enumerate(sample.conversations or ())}}
+    for one in sample.evidence:
+        if not 0 <= one.start < one.end <= len(spoken.get(one.turn, "")):
+            yield "evidence", f"evidence of turn {one.turn} from {one.start} to {one.end}, where nothing stands"
     author = sample.teacher
     if author.model and not (author.prompt_id and SHA256.fullmatch(author.request_key)):
         yield "teacher", f"teacher {author.model!r} without prompt id and request key"

@@ -9,15 +9,19 @@ A proof fixes a value; these rules fix the words around it. For a text or turn t
 - every number in it is one of a proof or of a fact of the sample ("counting from 0" apart);
 - the mask or axis that a proof speaks of is named in the question or in the answer, and directly before its value
   where several are listed;
-- a source's own words (`span`, `digest`) stand there exactly.
+- a source's own words (`span`, `digest`) stand there exactly;
+- in a trajectory of tools a call needs no proof, but every number in it is one of some proof's; a tool's result, which
+  is a user's turn, is held to its proofs as an answer is, and has one unless it is only a picture.
 
 For a gold (`answer`): it is the proof's value, with its unit, each of its synonyms too; the turn that answers it, if
-there is one, earns the reward. Not covered: words without a value between them, and prose that a teacher wrote, which
-has verdicts instead of proofs: an edit there is named only by digests and roots.
+there is one, earns the reward. Proofs of pixels (`crop`, `pixels`, `degraded`) are digests, which no
+words state. Not covered: words without a value between them, and prose that a teacher wrote, which has verdicts instead
+of proofs: an edit there is named only by digests and roots.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections import Counter, defaultdict
@@ -29,6 +33,7 @@ from manifests.errors import VerificationError
 from manifests.record import Fact
 from manifests.sample import Answer, Proof, Turn
 from synth.calls import Call, parse_call
+from synth.changes import NO, YES
 from synth.claims import sides_in
 from synth.facts import body_part_words, modalities_in, structure_words, words_for
 from synth.tasks.asks import STATISTIC_WORDS
@@ -38,13 +43,21 @@ _OPTION = re.compile(r"^\s*\(?([A-E])[.):]\s+(.*?)\s*$", re.MULTILINE)
 _CHOICE = re.compile(r"\A([A-E])\. (.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _QUOTES = ("span", "digest")
+_SILENT = frozenset(("crop", "pixels", "degraded"))  # their values are digests of pixels
+_BOXES = frozenset(("box", "box_in", "stated_box"))
+_STRUCTURES = frozenset(("largest", "smallest", "nearest", "in_box", "larger_in"))
+_EVENTS = frozenset(("first_of", "event_at", "event_order"))
+_RESPONSE = re.compile(r"\A<tool_response>(.*?)</tool_response>", re.DOTALL)
+_OWN_NAMES = re.compile(r'"image": \d{1,3}|bbox_2d|mm2')  # numbers of the tools' own notation
 _SIDES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
 _UNITS: Mapping[str, str] = MappingProxyType(
-    {"mL": "mL", "mm": "mm", "HU": "HU", "s": "(?:seconds?|s)", "degree": "(?:degrees?|°)"}
+    {"mL": "mL", "mm": "mm", "mm2": "mm(?:²|2)", "HU": "HU", "s": "(?:seconds?|s)", "degree": "(?:degrees?|°)"}
 )
 _MEASURED = frozenset(
     ("volume_ml", "longest_axis_mm", "count", "mean_hu", "mean_intensity", "extent_mm", "frame_count", "duration_s",
-     "recist_mm", "perpendicular_axis_mm", "size_mm", "hu", "distance_mm", "angle_deg", "angle_between_lines_deg")
+     "recist_mm", "perpendicular_axis_mm", "size_mm", "hu", "distance_mm", "angle_deg", "angle_between_lines_deg",
+     "centroid_distance_mm", "label_count", "area_px", "area_mm2", "width_mm", "height_mm", "boxes_of", "count_facts",
+     "time_of", "cut_time", "event_duration_s", "event_count")
 )  # fmt: skip
 _OPPOSITE: Mapping[str, str] = MappingProxyType(
     {"left": "right", "right": "left", "anterior": "posterior", "posterior": "anterior", "superior": "inferior",
@@ -86,14 +99,45 @@ def _unstated(said: Said) -> Iterator[str]:
         yield from _gold(said, said.answer, calls)
         return
     spoken = {i: turn.content for i, turn in enumerate(said.turns) if turn.role == "assistant"} or {-1: said.text}
+    yield from _results(said, by_turn, calls)
+    by_turn = {turn: found for turn, found in by_turn.items() if turn in spoken or not _is_result(said, turn)}
     for turn in sorted(by_turn.keys() - spoken.keys()):
         yield f"proof {by_turn[turn][0].call} speaks of turn {turn}, which is no answer"
     for turn, content in spoken.items():
         question = said.turns[turn - 1].content if turn > 0 else ""
-        if by_turn[turn]:
+        if "<tool_call>" in content and not said.by_teacher:
+            known = _numbers_known(said, list(said.proofs))
+            strange = [n for n in _NUMBER.findall(_OWN_NAMES.sub("", content)) if n not in known]
+            if strange:
+                yield f"turn {turn} {content[:60]!r} has a number that nothing proves: {strange[0]}"
+        if by_turn.get(turn):
             yield from _turn(said, turn, question, content, by_turn[turn], calls)
-        elif not said.by_teacher:
+        elif not said.by_teacher and "<tool_call>" not in content:
             yield f"turn {turn} {content[:60]!r} has no proof"
+
+
+def _is_result(said: Said, turn: int) -> bool:
+    inside = 0 <= turn < len(said.turns)
+    return inside and said.turns[turn].role == "user" and _RESPONSE.match(said.turns[turn].content) is not None
+
+
+def _results(said: Said, by_turn: Mapping[int, list[Proof]], calls: Mapping[str, Call]) -> Iterator[str]:
+    """What tools returned: only what is proven, and a picture's number."""
+    for turn in range(len(said.turns)):
+        if not _is_result(said, turn):
+            continue
+        content, proofs = said.turns[turn].content, by_turn.get(turn, [])
+        asked = said.turns[turn - 1].content if turn else ""
+        for proof in proofs:
+            bare = dataclasses.replace(proof, unit="")  # a result names its unit in a field of its own
+            if not _states(content, calls[proof.call], bare, said.facts):
+                yield f"turn {turn} {content[:80]!r} does not state {proof.call} = {proof.value}"
+            elif not _names(calls[proof.call], f"{asked}\n{content}"):
+                yield f"turn {turn} {content[:80]!r} does not name what {proof.call} speaks of"
+        known = _numbers_known(said, proofs)
+        strange = [n for n in _NUMBER.findall(_OWN_NAMES.sub("", content)) if n not in known]
+        if strange:
+            yield f"turn {turn} {content[:80]!r} has a number that nothing proves: {strange[0]}"
 
 
 def _turn(
@@ -101,8 +145,9 @@ def _turn(
 ) -> Iterator[str]:
     shown = f"turn {turn} {content[:80]!r}"
     quoted = [p for p in proofs if calls[p.call].name in _QUOTES]
+    plain = content.replace("<image>\n", "")  # a source's words stay its own with pictures between them
     for proof in quoted:
-        if not _is_quoted(proof, content, said.words):
+        if not _is_quoted(proof, plain, said.words):
             yield f"{shown} is not what {proof.call[:60]} proves"
     if quoted:
         return
@@ -111,13 +156,11 @@ def _turn(
     if options and (choice is None or normal_form(options.get(choice[1], "")) != normal_form(choice[2])):
         yield f"{shown} is not a letter with its option; options: {options}"
         return
+    proofs = [p for p in proofs if calls[p.call].name not in _SILENT]
     alike = Counter(calls[p.call].name for p in proofs)
     for proof in proofs:
         call = calls[proof.call]
-        if choice is not None:
-            holds = _is_form(choice[2], call, proof, said.facts)
-        else:
-            holds = _states(content, call, proof, said.facts)
+        holds = _holds(said, question, content, proof, calls[proof.call], choice[2] if choice else None)
         if not holds:
             yield f"{shown} does not state {proof.call} = {proof.value} {proof.unit}".rstrip()
         elif not _names(call, f"{question}\n{content}") or (
@@ -126,9 +169,18 @@ def _turn(
             yield f"{shown} does not name what {proof.call} = {proof.value} speaks of"
     known = _numbers_known(said, proofs)
     told = re.sub(r"(?i)counting from 0", "", content)
-    strange = [n for n in _NUMBER.findall(told) if n not in known]
+    strange = [n for n in _NUMBER.findall(told) if n not in known and "<tool_call>" not in content]
     if strange and not said.by_teacher:
         yield f"{shown} has a number that nothing proves: {strange[0]}"
+
+
+def _holds(said: Said, question: str, content: str, proof: Proof, call: Call, option: str | None) -> bool:
+    """Whether an answer states a proof's value: by its option, by a teacher's yes or no, or in its words."""
+    if said.by_teacher and call.name == "label" and normal_form(content) in ("yes", "no"):
+        return _closed(question, normal_form(content), call, proof, said.facts)
+    if option is not None:
+        return _is_form(option, call, proof, said.facts)
+    return _states(content, call, proof, said.facts)
 
 
 def _is_quoted(proof: Proof, content: str, words: Mapping[str, str]) -> bool:
@@ -141,8 +193,12 @@ def _is_quoted(proof: Proof, content: str, words: Mapping[str, str]) -> bool:
 
 def _forms(call: Call, proof: Proof, facts: tuple[Fact, ...]) -> list[set[str]]:
     """The values of a proof, each in the words that may say it."""
-    if call.name == "largest":
+    if call.name in _STRUCTURES:
         return [{proof.value, structure_words(proof.value)}]
+    if call.name in _EVENTS:
+        return [{proof.value, proof.value.replace("_", " ")}]
+    if call.name in _BOXES:
+        return [{proof.value, f"[{proof.value.replace(',', ', ')}]"}]
     if call.name != "label":
         return [{proof.value}]
     args = dict(call.args)
@@ -172,7 +228,7 @@ def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
         return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\d]|\.\d){unit}", content) is not None
     if call.name == "slice_range":
         return _NUMBER.findall(re.sub(r"(?i)counting from 0", "", content))[-2:] == value.split("-")
-    if call.name == "box":
+    if call.name in _BOXES:
         return re.search(rf"\[{re.escape(value).replace(',', ', ?')}\]", content) is not None
     if call.name in ("relation", "side_of"):
         told = _unnamed(call, content)
@@ -255,14 +311,29 @@ def _gold(said: Said, answer: Answer, calls: Mapping[str, Call]) -> Iterator[str
         yield f"gold {answer.gold!r} has no proof"
     for proof in said.proofs:
         call = calls[proof.call]
+        if call.name in _SILENT:
+            continue
         if not _gold_is(question, answer, call, proof, said):
             yield f"gold {answer.gold!r} {answer.unit} is not {proof.call} = {proof.value} {proof.unit}".rstrip()
         elif not _names(call, question):
             yield f"the question {question[:60]!r} does not name what {proof.call} speaks of"
 
 
+def _closed(question: str, said: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> bool:
+    """Whether yes or no is right of a question that names, or does not name, what a fact says."""
+    value = proof.value.strip().lower()
+    if value in YES | NO:
+        return said == ("yes" if value in YES else "no")
+    named = any(_phrase(form, question) for forms in _forms(call, proof, facts) for form in forms)
+    if dict(call.args)["fact"] == "modality":
+        named = named or any(value.upper() in codes for _, codes in modalities_in(question))
+    return said == ("yes" if named else "no")
+
+
 def _gold_is(question: str, answer: Answer, call: Call, proof: Proof, said: Said) -> bool:
     gold = answer.gold
+    if answer.type == "yes_no" and call.name == "label":
+        return _closed(question, gold, call, proof, said.facts)
     if call.name in _QUOTES:
         source = proof.value if call.name == "span" else said.words.get("answer", "")
         if answer.type == "number":

@@ -20,12 +20,13 @@ from curate.looks.volume import WINDOWS, volume_looks
 from curate.video.frames import read_frames
 
 
-def image_sketch(decoded: Image) -> bytes:
-    rows = [rows_of((PICTURE, FULL, 0), True, picture_hashes(to_display(decoded)))]
+def image_sketch(decoded: Image, index: int = 0) -> bytes:
+    """`index`: which of a record's pictures it is, from 0."""
+    rows = [rows_of((PICTURE, FULL, index), True, picture_hashes(to_display(decoded)))]
     if decoded.units == "HU":
         for view, (low, high) in WINDOWS.items():
             shown = np.rint(np.clip((decoded.pixels.astype(np.float64) - low) / (high - low), 0, 1) * 255)
-            rows.append(rows_of((PICTURE, view, 0), True, picture_hashes(np.nan_to_num(shown).astype(np.uint8))))
+            rows.append(rows_of((PICTURE, view, index), True, picture_hashes(np.nan_to_num(shown).astype(np.uint8))))
     return to_bytes(np.concatenate(rows))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,14 +103,38 @@ def unpacked(values: Any) -> Candidate:
 
 
 def judge(pair: Candidate, first: Shelf, second: Shelf, config: LooksConfig) -> dict[str, Any] | None:
-    """What is written of a pair whose pixels agree. Raises RecordError for media that cannot be decoded (present tells
-    of them, if they stay), and what numpy raises for looks that no such media have."""
-    one = first.media(pair.i, frozenset(hit.indices[0] for hit in pair.hits))
-    other = second.media(pair.j, frozenset(hit.indices[1] for hit in pair.hits))
-    match = confirm_pair(pair, one, other, config)
-    if match is None:
-        return None
+    """What is written of a pair whose pixels agree; where a record has several pictures, of the best two. Raises
+    RecordError for media that cannot be decoded (present tells of them, if they stay), and what numpy raises for looks
+    that no such media have."""
     records = first.record(pair.i), second.record(pair.j)
+    best = None
+    for (a, b), part in _by_pictures(pair, records):
+        one = first.media(pair.i, a, frozenset(hit.indices[0] for hit in part.hits))
+        other = second.media(pair.j, b, frozenset(hit.indices[1] for hit in part.hits))
+        match = confirm_pair(part, one, other, config)
+        if match is not None and (best is None or match.score > best[0].score):
+            best = match, (one, other)
+    return None if best is None else _written(pair, best[0], best[1], records, config)
+
+
+def _by_pictures(pair: Candidate, records: tuple[Record, Record]) -> Iterator[tuple[tuple[int, int], Candidate]]:
+    """A pair's hits by which picture of each record they are of; 0 of a volume or clip."""
+    still = tuple(record.kind == "image" for record in records)
+    parts: dict[tuple[int, int], list[Hit]] = {}
+    for hit in pair.hits:
+        place = tuple(index if picture else 0 for index, picture in zip(hit.indices, still, strict=True))
+        parts.setdefault((place[0], place[1]), []).append(hit)
+    for at, hits in parts.items():
+        yield at, replace(pair, hits=tuple(hits))
+
+
+def _written(
+    pair: Candidate,
+    match: Match,
+    media: tuple[Media, Media],
+    records: tuple[Record, Record],
+    config: LooksConfig,
+) -> dict[str, Any]:
     return {
         "row": pair.i,
         "other_row": pair.j,
@@ -121,7 +145,7 @@ def judge(pair: Candidate, first: Shelf, second: Shelf, config: LooksConfig) -> 
         "axis": "xyz"[match.axis] if match.axis in (0, 1, 2) else "",
         "index": match.pairs[0][0] if pair.kind in ("slice", "frame") else -1,
         "picture_first": records[0].kind == "image",
-        "shares": shares_of(pair, match, (one, other), records),
+        "shares": shares_of(pair, match, media, records),
     }
 
 
@@ -139,7 +163,7 @@ def shares_of(pair: Candidate, match: Match, media: tuple[Media, Media], records
     down, lower, right, later = match.place
     area = product(span_shares(down, lower), span_shares(right, later))
     if pair.kind == "image":
-        return area
+        return product(area, (1 / len(records[0].media), 1 / len(records[1].media)))
     return product(area if pair.kind == "volume" else (1.0, 1.0), along(pair, match, media, records))
 
 

@@ -28,30 +28,31 @@ class Shelf:
     def __init__(self, work_folder: Path, prepared: str) -> None:
         self._folder = unit_folder(work_folder, "prepare", prepared)
         self._rows = read_rows(self._folder, ("record", "offsets"))
-        self._kept: dict[int, tuple[Media, int]] = {}
+        self._kept: dict[tuple[int, int], tuple[Media, int]] = {}
 
     def record(self, row: int) -> Record:
         return record_of(self._rows[row])
 
-    def media(self, row: int, times_ms: frozenset[int] = frozenset()) -> Media:
-        """A picture as it is shown, a volume, or of a clip the frames near to `times_ms`, which are not kept."""
+    def media(self, row: int, picture: int = 0, times_ms: frozenset[int] = frozenset()) -> Media:
+        """One of a record's pictures as it is shown, a volume, or of a clip the frames near to `times_ms`, which are
+        not kept."""
         record = self.record(row)
         if record.kind == "video":
             return self._clip(record, row, times_ms)
-        if row not in self._kept:
-            made = _picture_or_volume(record, self._read(row))
+        if (row, picture) not in self._kept:
+            made = _picture_or_volume(record, picture, self._read(row, picture))
             size = made.nbytes if isinstance(made, np.ndarray) else made.voxels.nbytes
             self._make_room(size)
-            self._kept[row] = (made, size)
-        return self._kept[row][0]
+            self._kept[row, picture] = (made, size)
+        return self._kept[row, picture][0]
 
     def _make_room(self, size: int) -> None:
         while self._kept and size + sum(held for _, held in self._kept.values()) > CACHED_BYTES:
             self._kept.pop(next(iter(self._kept)))
 
-    def _read(self, row: int) -> bytes:
+    def _read(self, row: int, picture: int) -> bytes:
         with (self._folder / "media.tar").open("rb") as archive:
-            return self._members(archive, row).read(self.record(row).media[0].member)
+            return self._members(archive, row).read(self.record(row).media[picture].member)
 
     def _members(self, archive: Any, row: int) -> Members:
         return Members(archive, json.loads(self._rows[row]["offsets"]))
@@ -76,8 +77,8 @@ def _is_near(time_s: float, times_ms: frozenset[int]) -> bool:
     return any(abs(round(time_s * 1000) - asked) <= FRAME_STEP_S * 1000 for asked in times_ms)
 
 
-def _picture_or_volume(record: Record, data: bytes) -> Any:
-    media = record.media[0]
+def _picture_or_volume(record: Record, picture: int, data: bytes) -> Any:
+    media = record.media[picture]
     pixels = decode_npy_gz(data)
     if record.kind == "volume":
         return Volume(pixels, np.array(media.affine, np.float64), media.units, media.window)  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def work(spec: PairsSpec, folder: Path, work_folder: Path) -> Summary:
 
 
 def confirm_bounded(asked: Pairs, sets: Sets, threshold: float, memory_bytes: int) -> Pairs:
-    """`curate.near.pairs.confirm` of ordered pairs, by shingles that are read so many at a time."""
+    """`curate.near.pairs.confirm_sets` of ordered pairs, by shingles that are read so many at a time."""
     parts = []
     for start, end in _runs(asked, sets, memory_bytes // 2 // _SHINGLE_BYTES):
         some = Pairs(asked.one[start:end], asked.other[start:end], asked.score[start:end])

@@ -70,7 +70,7 @@ def _entry(char: str, more: list[int]) -> int:
     last = unicodedata.normalize("NFKC", folded)
     room = (GROWTH - 1) * len(char.encode("utf-8", "surrogatepass"))
     parts = [part for c in last if (part := _part(c)) >> KIND_SHIFT != DROP]
-    if not all(map(_starts, (kept, first, folded, last))) or sum(map(_width, parts)) > room:
+    if not all(map(_starts, {kept, first, folded, last})) or sum(map(_width, parts)) > room:
         return UNDECIDED << KIND_SHIFT
     if len(parts) < 2:
         return parts[0] if parts else NOTHING

@@ -103,14 +103,15 @@ def _write(by_rank: _Parts, folder: Path, total: int) -> int:
 def _batches(
     spec: IndexSpec, offsets: NDArray[np.int64], classes: list[tuple[int, int]], work_folder: Path
 ) -> Iterator[Rows]:
-    """All prepared rows, a hundred thousand or so at a time."""
+    """All prepared rows, a hundred thousand or so at a time, fewer where memory is scarce."""
+    most = max(1024, min(BATCH_ROWS, spec.memory_bytes // (_ROW_BYTES * _SORTING)))
     waiting: list[Rows] = []
     for (key, priority, licence, count), first in zip(spec.prepared, offsets.tolist(), strict=False):
         rows = _rows_of(unit_folder(work_folder, "prepare", key), classes.index((-priority, -licence)), first)
         if len(rows) != count:
             raise RecipeError(f"a prepared unit has {len(rows)} rows where its summary says {count}; remove it")
         waiting.append(rows)
-        if sum(map(len, waiting)) >= BATCH_ROWS:
+        if sum(map(len, waiting)) >= most:
             yield np.concatenate(waiting)
             waiting = []
     if waiting:

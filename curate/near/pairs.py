@@ -1,10 +1,10 @@
 """Near duplicates of a corpus that need not fit into memory: bands, partitions, pairs, clusters.
 
-    band_keys → write_partitions → read_partition → pairs_of_partition → confirm → clusters
+    band_keys → write_partitions → read_partition → pairs_of_partition → confirm_sets → clusters
 
 Each is a pure function of its arguments (and of the files that it names), so that chunks and partitions can be units
-of work anywhere; `curate.near.corpus` runs them in their order. A record's number is its **rank**: 0 is the record that
-stays before all others (`ranks`). Nothing depends on the number of partitions or on the order in which they are done.
+of work anywhere; `curate.near_stages` plans them. A record's number is its **rank**: 0 is the record that stays before
+all others. Nothing depends on the number of partitions or on the order in which they are done.
 
 **Which pairs are judged.** Two records are candidates where their signatures agree in a whole band (Leskovec et al.,
 Mining of Massive Datasets, chapter 3). A pair is judged once, in the first band that it shares. Of a bucket, the
@@ -33,8 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.near.folding import forms
-from curate.near.signatures import Signatures, shingle_sets
+from curate.near.signatures import Signatures
 from curate.near.tokens import Hashes, Offsets
 from manifests.errors import RecipeError
 
@@ -42,7 +41,6 @@ Ids = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Labels = NDArray[np.signedinteger[Any]]  # int32, or int64 from 2**31 records on
 Rows = Callable[[Ids], Signatures]  # signatures of ascending ranks
-TextsOf = Callable[[Ids], Sequence[str]]  # texts of ascending ranks
 SetsOf = Callable[[Ids], tuple[Hashes, Offsets]]  # shingles of ascending ranks, as of `shingle_sets`
 
 FULL, LEADERS, SLICE = 64, 256, 1 << 16
@@ -81,14 +79,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.one)
-
-
-def ranks(priorities: Sequence[int], licence_ranks: Sequence[int], keys: Sequence[str]) -> Ids:
-    """Each record's rank: highest priority first, then highest licence rank, then the smallest key, by code points."""
-    order = sorted(range(len(keys)), key=lambda k: (-priorities[k], -licence_ranks[k], keys[k]))
-    made = np.empty(len(keys), np.int64)
-    made[order] = np.arange(len(keys))
-    return made
 
 
 # --------------------------------------------------------------------------------------------- bands and partitions
@@ -221,17 +211,11 @@ def _pairs(table: tuple[Ids, Signatures], members: Ids, bounds: Ids, bands: Ids,
             yield Pairs(made[:, 0].copy(), made[:, 1].copy(), made[:, 2] / num_perm)
 
 
-def confirm(pairs: Pairs, texts: TextsOf, threshold: float) -> Pairs:
+def confirm_sets(pairs: Pairs, sets: SetsOf, threshold: float) -> Pairs:
     """The pairs whose exact Jaccard similarity reaches the threshold, with it, ordered by (one, other).
 
-    `texts` gives the texts of ascending ranks, at most 16,384 at a time; a text may be asked for again. Shingles are
-    compared by their XXH64 (`curate.near.signatures.shingle_sets`).
+    `sets` gives the shingles of ascending ranks, of at most 16,384 at a time; one may be asked for again.
     """
-    return confirm_sets(pairs, lambda ids: shingle_sets(*forms(texts(ids))), threshold)
-
-
-def confirm_sets(pairs: Pairs, sets: SetsOf, threshold: float) -> Pairs:
-    """`confirm`, where the shingles of ascending ranks are given."""
     from curate.near import pairing
 
     order = np.lexsort((pairs.other, pairs.one))
@@ -294,28 +278,6 @@ def best_matches(pairs: Pairs, records: int) -> tuple[Ids, NDArray[np.float64]]:
     match, value = np.full(records, -1, np.int64), np.zeros(records, np.float64)
     match[one[best]], value[one[best]] = other[best], score[best]
     return match, value
-
-
-def similarities(
-    one: Ids, other: Ids, rows: Rows, scheme: Scheme, known: Pairs, texts: TextsOf | None
-) -> NDArray[np.float64]:
-    """The similarity of given pairs of ranks (`one` < `other`, each pair once) where it reaches the threshold, else 0.
-
-    Pairs that are `known` are looked up; of the others the estimate, confirmed where `texts` are at hand.
-    """
-    made = known_scores(one, other, known)
-    unknown = np.flatnonzero(made < 0)
-    made[unknown] = 0.0
-    if not len(unknown):
-        return made
-    estimate = (rows(one[unknown]) == rows(other[unknown])).sum(axis=1)
-    num_perm = rows(one[unknown[:1]]).shape[1]
-    enough = estimate >= scheme.counts(num_perm)[0]
-    near = unknown[enough]
-    asked = Pairs(one[near], other[near], estimate[enough] / num_perm)
-    judged = asked if texts is None else confirm(asked, texts, scheme.threshold)
-    made[near] = np.maximum(known_scores(one[near], other[near], judged), 0.0)
-    return made
 
 
 def known_scores(one: Ids, other: Ids, known: Pairs) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Stages `repeats_chunk` (one unit per chunk) and `repeats` (one unit): paragraphs that stand in many places.
 
 A **paragraph** is a line of a text's stored form that is not blank; two are equal where their comparison forms are
-(by XXH64). Those of fewer than `curate.near.repeats.PARAGRAPH_TOKENS` tokens are not looked at, but their words count
+(by XXH64). Those of fewer than `PARAGRAPH_TOKENS` tokens, headings and labels, are not looked at, but their words count
 in the text. Looked at are the texts that `curate.near.index` compares, so a text that stands twice counts once. A
 notice or a template stands thousands of times; what is done about a record that holds little else is the recipe's
 choice (`repeated_records`).
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from curate.code import code_version
 from curate.near.folding import forms
-from curate.near.repeats import PARAGRAPH_TOKENS
 from curate.near.stored import Index, open_index, read_said
 from curate.store import unit_folder
 from curate.text import normalise
@@ -33,6 +32,7 @@ CHUNK_STAGE, STAGE = "repeats_chunk", "repeats"
 ENTRY = np.dtype([("hash", "<u8"), ("place", "<i8"), ("words", "<i8")])
 TOP = np.dtype([("hash", "<u8"), ("count", "<i8"), ("words", "<i8")])
 TOP_ROWS = 1000
+PARAGRAPH_TOKENS = 8
 _TEXTS = 256  # folded at once
 _SORTING = 6
 
@@ -59,7 +59,7 @@ class RepeatsSpec:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A paragraph by the XXH64 of its comparison form, how often it stands, and its words."""
+    """A paragraph or passage by the XXH64 of its comparison form, how often it stands, and its words."""
 
     hash: str
     count: int
@@ -68,10 +68,11 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Keys of the unit that counted, and of the index by which it did."""
+    """Keys of the unit that counted, and of the index by which it did; the unit's stage."""
 
     key: str
     index: str
+    stage: str = STAGE
 
 
 def units_of(
@@ -177,14 +178,14 @@ def _groups(slices: list[Entries], least: int) -> tuple[Entries, NDArray[np.int6
 
 # ------------------------------------------------------------------------------------------------------------- reading
 def read_top(work: Path, counted: Counted) -> list[Repeated]:
-    """The most repeated paragraphs, most often first: at most 1,000."""
-    table = np.load(unit_folder(work, STAGE, counted.key) / "top.npy").tolist()
+    """The most repeated paragraphs, or passages, most often first: at most 1,000."""
+    table = np.load(unit_folder(work, counted.stage, counted.key) / "top.npy").tolist()
     return [Repeated(f"{value:016x}", count, words) for value, count, words in table]
 
 
 def repeated_records(work: Path, counted: Counted, above: float) -> dict[str, float]:
-    """Records of whose words more than the share `above` stands in repeated paragraphs: by key, with the share."""
-    shares = np.load(unit_folder(work, STAGE, counted.key) / "shares.npy", mmap_mode="r")
+    """Records of whose words more than the share `above` is repeated: by key, with the share."""
+    shares = np.load(unit_folder(work, counted.stage, counted.key) / "shares.npy", mmap_mode="r")
     index = open_index(work, counted.index)
     places = np.flatnonzero(shares > above)
     ranks = index.ranks[places].tolist()

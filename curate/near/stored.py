@@ -7,7 +7,9 @@ is no ready text; a unit without any text has no such file.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.near.corpus import read_from
 from curate.near.pairs import Ids, Pairs
 from curate.near.signatures import EMPTY, NUM_PERM, Signatures
 from curate.store import unit_folder
+from manifests.errors import RecipeError
 
 SIGNATURES = "minhash.npy"
 PAIRS = np.dtype([("one", "<i8"), ("other", "<i8"), ("score", "<f8")])
@@ -91,13 +93,38 @@ class Index:
         made = np.empty((len(ranks), NUM_PERM), "<u4")
         for unit, part in self.by_unit(ordered):
             rows = np.empty((part.stop - part.start, NUM_PERM), "<u4")
-            read_from(str(self.folder(unit) / SIGNATURES), ordered[part] - self.offsets[unit], rows)
+            _read_from(str(self.folder(unit) / SIGNATURES), ordered[part] - self.offsets[unit], rows)
             made[order[part]] = rows
         return made.astype(np.uint32, copy=False)
 
     def key(self, rank: int) -> str:
         stored: bytes = self.keys[rank].tobytes()
         return stored.hex()
+
+
+def _read_from(path: str, rows: Ids, out: NDArray[Any]) -> None:
+    """Signatures at ascending rows of a file into `out`, (n, num_perm) little-endian uint32; neighbours in one read."""
+    state = Path(path).stat()
+    base = _begin(path, state.st_size, state.st_mtime_ns)
+    width = 4 * out.shape[1]
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    view = out.view(np.uint8).reshape(-1)
+    with Path(path).open("rb") as file:
+        for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(rows)], strict=True):
+            target = view[start * width : end * width].data
+            if os.preadv(file.fileno(), [target], base + int(rows[start]) * width) != len(target):
+                raise RecipeError("signatures are fewer than their file's head says; remove that prepared unit")
+
+
+@functools.lru_cache(maxsize=4096)
+def _begin(path: str, size: int, changed_ns: int) -> int:
+    """Where the signatures of a file in one state begin."""
+    with Path(path).open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if len(shape) != 2 or shape[1] != NUM_PERM or fortran or dtype != np.dtype("<u4"):
+            raise RecipeError(f"signatures of {dtype} {shape} cannot be compared; remove that prepared unit")
+        return file.tell()
 
 
 def open_index(work: Path, key: str) -> Index:

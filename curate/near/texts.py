@@ -7,7 +7,7 @@ or what the longest text takes, about 30 bytes a character.
 
 from __future__ import annotations
 
-import functools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from curate.near.stored import Index, open_index, read_said
 from curate.near.tokens import Hashes, Offsets
 from curate.store import unit_folder
 from curate.units import Summary, Unit, unit_key
+from manifests.errors import RecipeError
 
 STAGE = "near_texts"
 _CHAR_BYTES = 32  # what a character of a text takes at most while it is shingled
@@ -90,7 +91,7 @@ class Sets:
         self._folders = [unit_folder(work_folder, STAGE, key) for key, _ in chunks]
         self._first = np.array([first for _, first in chunks], np.int64)
         self._places = index.places
-        self._open = functools.lru_cache(maxsize=1 << 16)(self._opened)
+        self._known: dict[int, tuple[Ids, Ids]] = {}
 
     def sizes(self, ranks: Ids) -> Ids:
         """How many shingles each has."""
@@ -101,11 +102,11 @@ class Sets:
         chunks, starts, counts = self._find(ranks)
         bounds = np.zeros(len(ranks) + 1, np.int64)
         np.cumsum(counts, out=bounds[1:])
-        made = np.empty(int(bounds[-1]), np.uint64)
+        made = np.empty(int(bounds[-1]), "<u8")
         for chunk in np.unique(chunks).tolist():
             here = np.flatnonzero(chunks == chunk)
-            source = self._open(chunk)[2]
-            made[_ranges(bounds[here], counts[here])] = source[_ranges(starts[here], counts[here])]
+            order = here[np.argsort(starts[here])]
+            _read_runs(self._folders[chunk] / "hashes.bin", starts[order], counts[order], bounds[order], made)
         return made, bounds
 
     def _find(self, ranks: Ids) -> tuple[Ids, Ids, Ids]:
@@ -115,21 +116,29 @@ class Sets:
         starts, counts = np.empty(len(ranks), np.int64), np.empty(len(ranks), np.int64)
         for chunk in np.unique(chunks).tolist():
             here = np.flatnonzero(chunks == chunk)
-            known, bounds, _ = self._open(chunk)
+            known, bounds = self._opened(chunk)
             at = np.searchsorted(known, places[here])
             starts[here] = bounds[at]
             counts[here] = bounds[at + 1] - starts[here]
         return chunks, starts, counts
 
-    def _opened(self, chunk: int) -> tuple[Ids, Ids, Hashes]:
-        folder = self._folders[chunk]
-        places, bounds = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("places", "bounds"))
-        path = folder / "hashes.bin"
-        hashes = np.memmap(path, "<u8", "r") if path.stat().st_size else np.zeros(0, np.uint64)
-        return places, bounds, hashes
+    def _opened(self, chunk: int) -> tuple[Ids, Ids]:
+        if chunk not in self._known:
+            places, bounds = (
+                np.load(self._folders[chunk] / f"{name}.npy", mmap_mode="r") for name in ("places", "bounds")
+            )
+            self._known[chunk] = places, bounds
+        return self._known[chunk]
 
 
-def _ranges(starts: Ids, counts: Ids) -> Ids:
-    """starts[0], starts[0] + 1, ... for counts[0] numbers, and so on."""
-    before = np.cumsum(counts) - counts
-    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
+def _read_runs(path: Path, starts: Ids, counts: Ids, to: Ids, out: Hashes) -> None:
+    """Runs of hashes of a file, by where they begin, ascending, and how many they are, to their places in `out`.
+
+    They are read and not mapped: pages of a map would stay resident, and count for each process.
+    """
+    view = out.view(np.uint8)
+    with path.open("rb") as file:
+        for start, count, at in zip(starts.tolist(), counts.tolist(), to.tolist(), strict=True):
+            part = view[8 * at : 8 * (at + count)].data
+            if count and os.preadv(file.fileno(), [part], 8 * start) != len(part):
+                raise RecipeError("a unit of near_texts is incomplete; remove it and run again")

@@ -35,10 +35,14 @@ def token_hashes(forms: Sequence[str], seed: int = 0) -> tuple[Hashes, Offsets]:
 
     `seed` salts them: a whole number below 2**64. A text without tokens has no hash.
     """
+    return packed_token_hashes(*packed(forms), seed)
+
+
+def packed_token_hashes(data: Bytes, bounds: Offsets, seed: int = 0) -> tuple[Hashes, Offsets]:
+    """`token_hashes` of packed comparison forms (`curate.near.folding.forms`)."""
     from curate.near import hashing
 
     _check_seed(seed)
-    data, bounds = packed(forms)
     offsets = np.empty(len(bounds), np.int64)
     hashing.count_tokens(data, bounds, offsets)
     hashes = np.empty(int(offsets[-1]), np.uint64)

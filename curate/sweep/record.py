@@ -110,7 +110,8 @@ def begin(item: Item, place: Place, options: ProfileOptions = DEFAULT, groups: S
             for file in item.files:
                 add_nifti(sweep.needles, place.file(file.path))
         elif item.form == "picture":
-            add_picture(sweep.needles, place.file(item.files[0].path))
+            for file in (f for f in item.files if f.role == "data"):
+                add_picture(sweep.needles, place.file(file.path))
         elif item.form == "clip":
             add_clip(sweep.needles, place.file(item.files[0].path))
         elif item.form == "none" and item.status == "dropped" and _is_dicom(place.file(item.files[0].path)):
@@ -214,7 +215,7 @@ def _inside_source(uri: str) -> str:
 def _said(record: Record) -> Iterator[tuple[str, str]]:
     """Every other text of a record with the field that holds it; a test holds that none is left out."""
     yield from ((name, getattr(record, name)) for name in _PLAIN)
-    yield from (("facts", text) for f in record.facts for text in (f.name, f.value, f.origin, f.unit, f.about))
+    yield from (("facts", text) for f in record.facts for text in (f.name, f.value, f.origin, f.unit, f.about, f.at))
     yield from (("steps", text) for s in record.steps for text in (s.name, s.params, s.result))
     yield from (("media", t) for m in record.media for t in (m.member, m.dtype, m.target, m.units, m.voi, m.label))
 

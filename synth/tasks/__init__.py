@@ -1,7 +1,8 @@
-"""The tasks: each a frozen configuration and a pure function `drafts(record, view, config, seed)`.
+"""The tasks: each a frozen configuration and a pure function `drafts`.
 
-A new task is one file, one member of `Task` and one entry here. Teacher tasks take two more arguments: `ask`, which
-goes through the request ledger, and the program drafts that were made of the record before. A recipe names a task
+A new task is one file, one member of `Task` and one entry here. A program task is `drafts(record, view, config, seed)`.
+A teacher task is a generator `drafts(subject, config, seed, given)`: it yields requests and is sent their answers
+(`synth.asking.Asking`); `given` are the program drafts that were made of the record before. A recipe names a task
 (`measure`) or gives it options (`{task: measure, max_questions: 3}` or `{measure: {max_questions: 3}}`).
 """
 
@@ -16,46 +17,107 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from manifests.config import Config, recipe_error
 from manifests.record import Record
 from manifests.sample import Draft
+from synth.asking import Asking
 from synth.proofs import MediaView
-from synth.requests import Ask
-from synth.tasks import caption, cot, mcq, measure, narrate, qa, source_text
+from synth.tasks import (
+    abnormality,
+    caption,
+    consultation,
+    cot,
+    five_part,
+    interleaved,
+    label_caption,
+    mcq,
+    measure,
+    narrate,
+    passage_qa,
+    progression,
+    qa,
+    reflective,
+    region,
+    report_qa,
+    source_text,
+    tools,
+    twins,
+    video_qa,
+    vqa,
+)
+from synth.tasks.abnormality import Abnormality
 from synth.tasks.caption import Caption
+from synth.tasks.consultation import Consultation
 from synth.tasks.cot import Cot
+from synth.tasks.five_part import FivePart
+from synth.tasks.interleaved import Interleaved
+from synth.tasks.label_caption import LabelCaption
 from synth.tasks.mcq import Mcq
 from synth.tasks.measure import Measure
 from synth.tasks.narrate import Narrate
+from synth.tasks.passage_qa import PassageQa
+from synth.tasks.progression import Progression
 from synth.tasks.qa import Qa
+from synth.tasks.reflective import Reflective
+from synth.tasks.region import Region
+from synth.tasks.report_qa import ReportQa
 from synth.tasks.source_text import SourceText
+from synth.tasks.subject import Subject
+from synth.tasks.tools import Tools
+from synth.tasks.twins import Twins
+from synth.tasks.video_qa import VideoQa
+from synth.tasks.vqa import Vqa
 
-Task = Annotated[Measure | Caption | Mcq | Qa | SourceText | Narrate | Cot, Field(discriminator="task")]
+Written = Abnormality | Consultation | Cot | FivePart | LabelCaption | Narrate | PassageQa | Reflective | ReportQa | Vqa
+Program = Caption | Interleaved | Mcq | Measure | Progression | Qa | Region | SourceText | Tools | Twins | VideoQa
+Task = Annotated[Program | Written, Field(discriminator="task")]
 
 # The second argument of each function is its own configuration model; `parse_task` pairs them by the name they share.
 PROGRAM_TASKS: Mapping[str, Callable[[Record, MediaView, Any, int], list[Draft]]] = MappingProxyType(
     {
-        "measure": measure.drafts,
         "caption": caption.drafts,
+        "interleaved": interleaved.drafts,
         "mcq": mcq.drafts,
+        "measure": measure.drafts,
+        "progression": progression.drafts,
         "qa": qa.drafts,
+        "region": region.drafts,
         "source_text": source_text.drafts,
+        "tools": tools.drafts,
+        "twins": twins.drafts,
+        "video_qa": video_qa.drafts,
     }
 )
-TEACHER_TASKS: Mapping[str, Callable[[Record, MediaView, Any, int, Ask, Sequence[Draft]], list[Draft]]] = (
-    MappingProxyType(
-        {
-            "narrate": lambda record, view, config, seed, ask, _given: narrate.drafts(record, view, config, seed, ask),
-            "cot": cot.drafts,
-        }
-    )
+TEACHER_TASKS: Mapping[str, Callable[[Subject, Any, int, Sequence[Draft]], Asking]] = MappingProxyType(
+    {
+        "abnormality": abnormality.drafts,
+        "consultation": consultation.drafts,
+        "cot": cot.drafts,
+        "five_part": five_part.drafts,
+        "label_caption": label_caption.drafts,
+        "narrate": narrate.drafts,
+        "passage_qa": passage_qa.drafts,
+        "reflective": reflective.drafts,
+        "report_qa": report_qa.drafts,
+        "vqa": vqa.drafts,
+    }
+)
+_PROMPTS: Mapping[str, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
+    {
+        "abnormality": abnormality.prompt_ids,
+        "consultation": consultation.prompt_ids,
+        "cot": cot.prompt_ids,
+        "five_part": five_part.prompt_ids,
+        "label_caption": label_caption.prompt_ids,
+        "narrate": narrate.prompt_ids,
+        "passage_qa": passage_qa.prompt_ids,
+        "reflective": reflective.prompt_ids,
+        "report_qa": report_qa.prompt_ids,
+        "vqa": vqa.prompt_ids,
+    }
 )
 
 
 def prompt_ids(task: Task) -> tuple[str, ...]:
     """The prompts that a task asks with, none for a program; they belong into a unit's key."""
-    if isinstance(task, Narrate):
-        return narrate.prompt_ids(task)
-    if isinstance(task, Cot):
-        return cot.prompt_ids(task)
-    return ()
+    return _PROMPTS[task.task](task) if task.task in _PROMPTS else ()
 
 
 def _as_mapping(value: object) -> object:

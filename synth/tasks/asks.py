@@ -1,18 +1,26 @@
-"""Which measuring questions the media of a record may answer: the closed list of families and their calls."""
+"""Which measuring questions the media of a record may answer: the closed list of families and their calls.
+
+`asks` lists them, `in_turns` orders them by seed, `decide` proves the answer of one where what is shown decides it;
+`measure` asks them openly, `mcq` with options.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from manifests.errors import VerificationError
+from manifests.sample import Proof
 from synth.facts import structure_words
-from synth.mask_programs import ALONG, STATISTICS
+from synth.lexicon import terms_in
+from synth.mask_programs import ALONG, STATISTICS, slices_of
 from synth.points import landmark_names
-from synth.proofs import call_text
-from synth.tasks.seen import framed, is_clip
+from synth.proofs import call_text, centroid_ras, parse_call, prove
+from synth.tasks.common import joined, seeded, shuffled
+from synth.tasks.seen import decided, framed, is_clip
 from synth.views import MediaView, mask_labels
 
 STATISTIC_WORDS: Mapping[str, str] = MappingProxyType(
@@ -28,6 +36,9 @@ STATISTIC_WORDS: Mapping[str, str] = MappingProxyType(
 SIZED = frozenset(
     ("volume_ml", "longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "extent_mm", "distance_mm")
 )  # families whose answers are in mm or mL of what is shown
+_POSITIONS = frozenset(
+    ("is_left_of", "relation_left_right", "relation_front_back", "relation_head_feet", "place", "side_of")
+)
 _OF_A_VOLUME = (
     "volume_ml", "longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "count", "slice_range", "box",
 )  # fmt: skip
@@ -35,7 +46,9 @@ _OF_AN_IMAGE = ("count", "longest_axis_mm", "box")
 _MIDLINE = re.compile(r"\b(?:vertebra|sacrum|spinal cord|sternum|brainstem|brain stem|corpus callosum|pituitary)\b")
 _SIDED = re.compile(r"\b(?:left|right)\b")
 _NUMBERED = re.compile(r"[A-Za-z]{0,3}[-_ ]?\d+")  # a point's name that only counts, such as Slicer's F-1
+_NOTHING = re.compile(r"(?<![\d.])0\.0+(?!\d)")  # a size of one voxel is no size
 _MOST_POINTS = 64
+_KEPT_SINGLE = 4  # of structures in one part, every fourth is asked for its count where a reward is to be earned
 MOST_NAMED = 8  # structures among which the largest is asked: the question names them, because masks are not shown
 
 
@@ -98,6 +111,15 @@ def _of_pairs(labels: list[str]) -> Iterator[Ask]:
             yield Ask("side_of", call_text("side_of", {"mask": a, "midline": b}), first, second)
 
 
+def places(view: MediaView) -> Iterator[Ask]:
+    """Where one structure lies from another along two axes at once: four answers, so only asked with options."""
+    for a, b in itertools.permutations(sorted(mask_labels(view)), 2):
+        first, second = structure_words(a), structure_words(b)
+        free = [along for along in ALONG if along != "left-right" or not _SIDED.search(f"{first} {second}")]
+        for pair in itertools.combinations(free, 2):
+            yield Ask("place", call_text("relation", {"a": a, "b": b, "along": "+".join(pair)}), first, second)
+
+
 def _of_points(names: tuple[str, ...]) -> Iterator[Ask]:
     """Distances and angles of points that follow each other in their file, and that have names of their own."""
     named = [name for name in names if not _NUMBERED.fullmatch(name)][:_MOST_POINTS]
@@ -105,3 +127,72 @@ def _of_points(names: tuple[str, ...]) -> Iterator[Ask]:
         for at in range(len(named) - len(letters) + 1):
             chosen = named[at : at + len(letters)]
             yield Ask(family, call_text(family, dict(zip(letters, chosen, strict=True))), *chosen)
+
+
+def askable(view: MediaView, asked: Sequence[Ask], spacing_known: bool) -> list[Ask]:
+    """The questions without those in mm or mL where nobody can know how large a voxel of what is shown is."""
+    return [ask for ask in asked if spacing_known or ask.family not in SIZED]
+
+
+def in_turns(asked: Sequence[Ask], seed: int, key: str) -> list[Ask]:
+    """Families take turns; inside a family, and among the families, the order is a seeded hash."""
+    by_hash = sorted(asked, key=lambda ask: (seeded(seed, key, ask.call), ask.call))
+    nth: dict[str, int] = {}
+    ranked = []
+    for ask in by_hash:
+        nth[ask.family] = nth.get(ask.family, 0) + 1
+        ranked.append((nth[ask.family], seeded(seed, key, ask.family), ask.family, ask))
+    return [ask for *_, ask in sorted(ranked, key=lambda item: item[:3])]
+
+
+def decide(ask: Ask, view: MediaView, min_offset_mm: float, turn: int) -> Proof | None:
+    """The proof of a question's answer, or None where what is shown does not decide it (an empty mask, a tie, two
+    centroids nearer than `min_offset_mm`, ...)."""
+    try:
+        args = dict(parse_call(ask.call).args)
+        if any(m.slices is not None for m in view.media if m.kind != "mask"):
+            for name in (args[key] for key in ("mask", "a", "b", "midline") if key in args):
+                slices_of(view, name)
+        if not decided(view, ask.call) or _offset(ask, view, args) < min_offset_mm:
+            return None
+        proof = prove(ask.call, view, turn)
+        return None if ask.family in SIZED and _NOTHING.search(proof.value) else proof
+    except VerificationError:
+        return None
+
+
+def _offset(ask: Ask, view: MediaView, args: Mapping[str, str]) -> float:
+    """How far apart in mm the centroids are along the axis, or the nearest of the axes, that a question is about."""
+    if ask.family == "side_of":
+        names, along = (args["mask"], args["midline"]), "left-right"
+    elif ask.family == "is_left_of" or "along" in args:
+        names, along = (args["a"], args["b"]), args.get("along", "left-right")
+    else:
+        return float("inf")
+    a, b = (centroid_ras(view, name) for name in names)
+    return min(abs(a[axis] - b[axis]) for axis in (ALONG[one][0] for one in along.split("+")))
+
+
+def terms(ask: Ask, view: MediaView, seed: int, key: str) -> str:
+    """What a question needs besides its wording: which structures are compared, and how chosen slices are counted."""
+    if ask.family == "largest":
+        names = [structure_words(name) for name in mask_labels(view)]
+        return f"Segmented are the {joined(shuffled(names, seed, key, ask.call))}."
+    chosen = any(m.slices not in (None, tuple(range(len(m.slices or ())))) for m in view.media if m.kind != "mask")
+    return "The slices that are shown count from 0." if chosen and ask.family in ("slice_range", "box") else ""
+
+
+def rewarding(ask: Ask, proof: Proof, seed: int, key: str) -> bool:
+    """Whether a right answer shows that the media were looked at, so that it may earn a reward.
+
+    Not where anatomy alone tells it: how two organs lie to each other (a lesion, a device or a landmark is no organ).
+    Nor where the question does: how far an image reaches is its spacing times 256 or 512. That a structure is in one
+    piece, which nearly all are, is asked less: of one record in four.
+    """
+    if ask.family == "extent_mm" or (ask.family in _POSITIONS and _is_organ(ask.a) and _is_organ(ask.b)):
+        return False
+    return ask.family != "count" or proof.value != "1" or seeded(seed, key, ask.call, "single") % _KEPT_SINGLE == 0
+
+
+def _is_organ(words: str) -> bool:
+    return bool(terms_in(words, "anatomy")) and not terms_in(words, "findings")

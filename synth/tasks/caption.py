@@ -20,6 +20,7 @@ from manifests.sample import Draft, Proof, Turn
 from synth.facts import body_part_words, structure_words, values_of, words_for
 from synth.proofs import MediaView, call_text, evaluate, mask_labels
 from synth.tasks.common import finish, joined, pick, with_article
+from synth.tasks.phrases import REQUESTS
 from synth.tasks.seen import decided, is_clip, plane_shown
 
 
@@ -38,16 +39,6 @@ class _Said(NamedTuple):
     calls: tuple[str, ...]
 
 
-REQUESTS = (
-    "Describe this {kind}.",
-    "What does this {kind} show?",
-    "Give a short description of this {kind}.",
-    "Summarise what is known about this {kind}.",
-    "Please describe the {kind}.",
-    "Write a brief caption for this {kind}.",
-    "Tell me what can be said about this {kind}.",
-    "Provide a factual description of this {kind}.",
-)
 _UNTOLD = frozenset({"OT"})  # "other" says nothing of how it was made
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
 

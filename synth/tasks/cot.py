@@ -6,6 +6,9 @@ question, never the gold. The answer is judged by `verify_answer` against the go
 `<think>reasoning</think><answer>answer</answer>` (the layout of Fleming-VL, arXiv 2511.00916); the gold, and the
 proofs of the program draft, go with it. A right answer with reasoning that contradicts a fact is not accepted.
 
+A question is tried until an attempt is accepted (`attempts`), or sampled several times at once and routed by how often
+it is right (`routing`, see `synth.judging.routing`).
+
 Not covered: whether the reasoning is what led to the answer.
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -21,9 +24,11 @@ from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth import prompting
-from synth.proofs import MediaView
-from synth.requests import Ask
-from synth.tasks.seen import as_shown
+from synth.asking import Asking, Talk, in_turn
+from synth.chat import Role
+from synth.judging.config import Routing
+from synth.judging.routing import Sampled, routed
+from synth.tasks.subject import Subject
 from synth.verify import faithfulness, verify_answer
 from synth.written import check_plain, check_text, excerpt, fact_lines, first_failed, read_fields
 
@@ -31,7 +36,8 @@ TURN = 1  # the assistant's
 
 
 class Cot(Config):
-    """`attempts` are samples of one question; more than one needs a temperature, or they would all be the same."""
+    """`attempts` are samples of one question, one after the other up to the first accepted; more than one needs a
+    temperature, or they would all be the same. `routing` takes their place, with a temperature of its own."""
 
     task: Literal["cot"] = "cot"
     share: float = Field(default=1.0, gt=0, le=1)  # of the records, chosen by their keys
@@ -41,6 +47,7 @@ class Cot(Config):
     questions: int = Field(default=1, ge=1, le=100)  # of one record
     attempts: int = Field(default=1, ge=1, le=64)
     temperature: float = Field(default=0.0, ge=0, le=2)
+    routing: Routing | None = None
     longest: int = Field(default=4000, ge=20)
     grounded: float = Field(default=0.6, ge=0, le=1)
 
@@ -48,7 +55,17 @@ class Cot(Config):
     def _attempts_differ(self) -> Cot:
         if self.attempts > 1 and self.temperature == 0:
             raise ValueError("attempts above 1 need a temperature above 0: at 0 every attempt is the same")
+        if self.routing is not None and (self.attempts > 1 or self.temperature > 0):
+            raise ValueError("routing has its own samples and temperature: leave out attempts and temperature")
         return self
+
+
+class Asked(NamedTuple):
+    """A question that a program can judge, and the proofs of its gold."""
+
+    question: str
+    answer: Answer
+    proofs: tuple[Proof, ...]
 
 
 def prompt_ids(config: Cot) -> tuple[str, ...]:
@@ -56,27 +73,19 @@ def prompt_ids(config: Cot) -> tuple[str, ...]:
     return (prompting.load(config.prompt).prompt_id,)
 
 
-def drafts(
-    record: Record, view: MediaView | None, config: Cot, seed: int, ask: Ask, given: Sequence[Draft] = ()
-) -> list[Draft]:
-    """Drafts for `sft`: for each question its attempts up to the first accepted one, numbered by `part` in order.
+def drafts(subject: Subject, config: Cot, seed: int, given: Sequence[Draft] = ()) -> Asking:
+    """Drafts for `sft`, numbered by `part` in order: for each question its attempts up to the first accepted one, or
+    the one that routing leaves. Questions are asked at the same time.
 
     `given` are the record's program drafts; those with an `Answer` and a first turn of the user are asked, after the
-    record's own question. `view` says which facts hold for what is shown (None: all). Raises what `ask` raises and
-    `RecipeError` for a bad prompt file.
+    record's own question. Raises `RecipeError` for a bad prompt file.
     """
-    record = record if view is None else as_shown(record, view)
-    out: list[Draft] = []
-    for question, answer, proofs in questions(record, given)[: config.questions]:
-        for attempt in range(config.attempts):
-            draft = _attempt(record, question, answer, config, seed + attempt, ask)
-            out.append(replace(draft, part=len(out), proofs=tuple(replace(p, turn=TURN) for p in proofs)))
-            if draft.accepted:
-                break
-    return out
+    asked = questions(subject.shown, given)[: config.questions]
+    made = yield from in_turn([_answered(subject, one, config, seed) for one in asked])
+    return [replace(draft, part=part) for part, draft in enumerate(d for several in made for d in several)]
 
 
-def questions(record: Record, given: Sequence[Draft] = ()) -> list[tuple[str, Answer, tuple[Proof, ...]]]:
+def questions(record: Record, given: Sequence[Draft] = ()) -> list[Asked]:
     """The verifiable questions of a record, each text once: its own if its answer is short, then those of `given`."""
     found: dict[str, tuple[Answer, tuple[Proof, ...]]] = {}
     own = answer_of(record.answer)
@@ -85,7 +94,7 @@ def questions(record: Record, given: Sequence[Draft] = ()) -> list[tuple[str, An
     for draft in given:
         if draft.answer is not None and draft.turns and draft.turns[0].role == "user":
             found.setdefault(draft.turns[0].content.strip(), (draft.answer, draft.proofs))
-    return [(question, *rest) for question, rest in found.items()]
+    return [Asked(question, *rest) for question, rest in found.items()]
 
 
 def answer_of(text: str) -> Answer | None:
@@ -98,34 +107,62 @@ def answer_of(text: str) -> Answer | None:
     return None
 
 
-def _attempt(record: Record, question: str, answer: Answer, config: Cot, seed: int, ask: Ask) -> Draft:
+def _answered(subject: Subject, asked: Asked, config: Cot, seed: int) -> Asking:
+    """The drafts of one question."""
+    routing = config.routing
+    if routing is not None:
+
+        def make(sample: int, role: Role) -> Talk[Sampled]:
+            return _attempt(subject, asked, config, seed + sample, routing.temperature, role)
+
+        return (yield from routed(make, routing, subject.roles))
+    out: list[Draft] = []
+    for attempt in range(config.attempts):
+        sampled = yield from _attempt(subject, asked, config, seed + attempt, config.temperature)
+        out.append(sampled.draft)
+        if sampled.draft.accepted:
+            break
+    return out
+
+
+def _attempt(
+    subject: Subject, asked: Asked, config: Cot, seed: int, temperature: float, role: Role = "teacher"
+) -> Talk[Sampled]:
+    record = subject.shown
     shown = _shown(record, config)
-    values = {"facts": shown or "none", "question": question}
-    answered = ask(prompting.request(prompting.load(config.prompt), values, seed, config.temperature))
+    values = {"facts": shown or "none", "question": asked.question}
+    prompt, pictures = prompting.load(config.prompt), subject.pictures(role)
+    logprobs = config.routing is not None
+    (answered,) = yield (prompting.request(prompt, values, seed, temperature, pictures, role, logprobs),)
     fields, verdicts = read_fields(answered, ("reasoning", "answer"), TURN)
-    turns: tuple[Turn, ...] = (Turn("user", question),)
+    turns: tuple[Turn, ...] = (Turn("user", asked.question),)
+    correct = False
     if fields:
         reasoning, said = fields["reasoning"], fields["answer"]
         response = f"<think>{reasoning}</think><answer>{said}</answer>"
         turns = (*turns, Turn("assistant", response))
-        told = f"{shown}\n{question}"
+        told = f"{shown}\n{asked.question}"
         verdicts += [*check_text(reasoning, told, config.grounded, config.longest, TURN), check_plain(said, TURN)]
         # A question states nothing: for faithfulness it is no fact.
         verdicts += faithfulness(reasoning, (*record.facts, Fact("caption", shown or "none", "shown")), TURN)
-        verdicts.append(replace(verify_answer(response, answer), turn=TURN))
+        earned = verify_answer(response, asked.answer)
+        correct = earned.passed
+        verdicts.append(replace(earned, turn=TURN))
     reason = first_failed(verdicts)
-    return Draft(
+    draft = Draft(
         key=record.key,
         stage="sft",
         task="cot",
         part=0,
         turns=turns,
-        answer=answer,
+        answer=asked.answer,
+        proofs=tuple(replace(proof, turn=TURN) for proof in asked.proofs),
         verdicts=tuple(verdicts),
         teacher=answered.author,
         accepted=not reason,
         reason=reason,
     )
+    return Sampled(draft, correct, answered.reply.entropy if answered.reply else None)
 
 
 def _shown(record: Record, config: Cot) -> str:

@@ -9,7 +9,6 @@ mm or mL where the spacing of what is shown is not known.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -17,16 +16,13 @@ from typing import Literal
 from pydantic import Field
 
 from manifests.config import Config
-from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth.facts import structure_words
-from synth.mask_programs import ALONG, slices_of
-from synth.proofs import MediaView, centroid_ras, mask_labels, parse_call, prove
-from synth.tasks.asks import SIZED, Ask, asks
-from synth.tasks.common import finish, for_gold, joined, pick, seeded, shuffled
+from synth.proofs import MediaView
+from synth.tasks.asks import SIZED, Ask, askable, asks, decide, in_turns, rewarding, terms
+from synth.tasks.common import finish, for_gold, pick
 from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
-from synth.tasks.seen import decided
 from synth.tasks.spacing import spacing_words
 from synth.verify import no_leak
 
@@ -63,47 +59,8 @@ _ANSWER_TYPE: Mapping[str, str] = MappingProxyType(
     },
 )
 _TRIES = 8  # how many candidates per question wanted are computed before a record of empty masks is given up
-_NOTHING = re.compile(r"(?<![\d.])0\.0+(?!\d)")  # a size of one voxel is no size
 _EXACT = frozenset({"count", "frame_count"})
 _FORMS: Mapping[int, str] = MappingProxyType({4: "[x0, y0, x1, y1]", 6: "[x0, y0, z0, x1, y1, z1]"})
-
-
-def _order(asked: list[Ask], seed: int, key: str) -> list[Ask]:
-    """Families take turns; inside a family, and among the families, the order is a seeded hash."""
-    by_hash = sorted(asked, key=lambda ask: (seeded(seed, key, ask.call), ask.call))
-    nth: dict[str, int] = {}
-    ranked = []
-    for ask in by_hash:
-        nth[ask.family] = nth.get(ask.family, 0) + 1
-        ranked.append((nth[ask.family], seeded(seed, key, ask.family), ask.family, ask))
-    return [ask for *_, ask in sorted(ranked, key=lambda item: item[:3])]
-
-
-def _proof(ask: Ask, view: MediaView, config: Measure, turn: int) -> Proof | None:
-    """The proof of a question's answer, or None where what is shown does not decide it (an empty mask, a tie, ...)."""
-    try:
-        args = dict(parse_call(ask.call).args)
-        if any(m.slices is not None for m in view.media if m.kind != "mask"):
-            for name in (args[key] for key in ("mask", "a", "b", "midline") if key in args):
-                slices_of(view, name)
-        if not decided(view, ask.call) or _offset(ask, view, args) < config.min_offset_mm:
-            return None
-        proof = prove(ask.call, view, turn)
-        return None if ask.family in SIZED and _NOTHING.search(proof.value) else proof
-    except VerificationError:
-        return None
-
-
-def _offset(ask: Ask, view: MediaView, args: Mapping[str, str]) -> float:
-    """How far apart in mm the centroids are along the axis that a question of sides or directions is about."""
-    if ask.family == "side_of":
-        names, axis = (args["mask"], args["midline"]), 0
-    elif ask.family == "is_left_of" or "along" in args:
-        names, axis = (args["a"], args["b"]), ALONG[args.get("along", "left-right")][0]
-    else:
-        return float("inf")
-    a, b = (centroid_ras(view, name)[axis] for name in names)
-    return abs(a - b)
 
 
 def _words(proof: Proof, ask: Ask) -> dict[str, str]:
@@ -115,10 +72,12 @@ def _words(proof: Proof, ask: Ask) -> dict[str, str]:
         "c": ask.c,
         "d": ask.d,
         "v": value.replace(",", ", ") if ask.family == "box" else value,
+        "v_cap": value.capitalize(),
         "s": "" if proof.value == "1" else "s",
         "first": first,
         "last": last,
         "lies": "lies" if proof.value == "yes" else "does not lie",
+        "is": "is" if proof.value == "yes" else "is not",
         "yes": proof.value.capitalize(),
         "form": _FORMS.get(len(proof.value.split(",")), ""),
     }
@@ -142,7 +101,8 @@ def _gold(proof: Proof, ask: Ask, config: Measure) -> Answer:
 
 
 def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[Draft]:
-    """One conversation (sft, part 0), one prompt per question (rlvr, parts 0..n-1); none where nothing is measurable.
+    """One conversation (sft, part 0), one prompt per question that is worth a reward (`asks.rewarding`; rlvr, parts
+    0..n-1); none where nothing is measurable.
 
     A proof's turn is the assistant turn that states its value; in a prompt it is -1, for the gold. The spacing stands
     in each prompt that needs it, in the conversation behind the first question that does.
@@ -152,42 +112,30 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
     prompts: list[Draft] = []
     spacing = spacing_words(view) if config.state_spacing else ""
     unsaid = spacing
-    for ask in _order(_askable(view, config, spacing), seed, record.key)[: _TRIES * config.max_questions]:
-        proof = _proof(ask, view, config, len(turns) + 1)
+    asked_of = askable(view, asks(view, config.intensity), bool(spacing) or not config.state_spacing)
+    for ask in in_turns(asked_of, seed, record.key)[: _TRIES * config.max_questions]:
+        proof = decide(ask, view, config.min_offset_mm, len(turns) + 1)
         if proof is None:
             continue
         words = _words(proof, ask)
         question = pick(QUESTIONS[ask.family], seed, record.key, ask.call, "question").format(**words)
         answer = pick(ANSWERS[ask.family], seed, record.key, ask.call, "answer").format(**words)
         sized = ask.family in SIZED
-        terms = _terms(ask, view, record, seed)
+        named = terms(ask, view, seed, record.key)
         form = f"Write it as {words['form']}." if words["form"] and ask.family == "box" else ""
-        asked = " ".join(part for part in (question, terms, form, unsaid if sized else "") if part)
+        asked = " ".join(part for part in (question, named, form, unsaid if sized else "") if part)
         unsaid = "" if sized else unsaid
         turns += [Turn("user", asked), Turn("assistant", answer)]
         proofs.append(proof)
-        hint = " ".join(p for p in (terms, spacing if sized else "", HINTS[ask.family].format(**words)) if p)
-        prompts.append(_prompt(record, _gold(proof, ask, config), (proof, question, hint), len(prompts)))
+        hint = " ".join(p for p in (named, spacing if sized else "", HINTS[ask.family].format(**words)) if p)
+        if rewarding(ask, proof, seed, record.key):
+            prompts.append(_prompt(record, _gold(proof, ask, config), (proof, question, hint), len(prompts)))
         if len(proofs) == config.max_questions:
             break
     if not turns:
         return []
     talk = Draft(record.key, "sft", "measure", 0, turns=tuple(turns), proofs=tuple(proofs))
     return [finish(talk), *prompts]
-
-
-def _terms(ask: Ask, view: MediaView, record: Record, seed: int) -> str:
-    """What a question needs besides its wording: which structures are compared, and how chosen slices are counted."""
-    if ask.family == "largest":
-        names = [structure_words(name) for name in mask_labels(view)]
-        return f"Segmented are the {joined(shuffled(names, seed, record.key, ask.call))}."
-    chosen = any(m.slices not in (None, tuple(range(len(m.slices or ())))) for m in view.media if m.kind != "mask")
-    return "The slices that are shown count from 0." if chosen and ask.family in ("slice_range", "box") else ""
-
-
-def _askable(view: MediaView, config: Measure, spacing: str) -> list[Ask]:
-    known = bool(spacing) or not config.state_spacing
-    return [ask for ask in asks(view, config.intensity) if known or ask.family not in SIZED]
 
 
 def _prompt(record: Record, gold: Answer, asked: tuple[Proof, str, str], part: int) -> Draft:

@@ -10,17 +10,17 @@ with its reason, so that the report can say what the teacher gets wrong. A teach
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from manifests.config import Config
-from manifests.record import Fact, Record
+from manifests.record import Fact
 from manifests.sample import Draft
 from synth import prompting
-from synth.proofs import MediaView
-from synth.requests import Ask
-from synth.tasks.seen import as_shown
+from synth.asking import Asking
+from synth.tasks.subject import Subject
 from synth.verify import faithfulness
 from synth.written import check_text, excerpt, fact_lines, first_failed, read_fields
 
@@ -57,20 +57,21 @@ def prompt_ids(config: Narrate) -> tuple[str, ...]:
     return tuple(prompting.load(name).prompt_id for name in (config.prompt, config.text_prompt))
 
 
-def drafts(record: Record, view: MediaView | None, config: Narrate, seed: int, ask: Ask) -> list[Draft]:
-    """One draft for `pretrain`, or none where there is nothing to tell. The teacher sees no media; `view` says which
-    facts they bear out (None: all).
+def drafts(subject: Subject, config: Narrate, seed: int, given: Sequence[Draft] = ()) -> Asking:
+    """One draft for `pretrain`, or none where there is nothing to tell. The teacher sees the pictures if it can, and is
+    told the facts that hold for what is shown.
 
-    Raises what `ask` raises (a set-up that would fail every request) and `RecipeError` for a bad prompt file.
+    Raises `RecipeError` for a bad prompt file.
     """
-    record = record if view is None else as_shown(record, view)
+    record = subject.shown
     if record.kind == "text":
         name, field, shown = config.text_prompt, "text", _told_text(record.text, config)
     else:
         name, field, shown = config.prompt, "facts", fact_lines(record, config.facts)
     if not shown:
         return []
-    answered = ask(prompting.request(prompting.load(name), {field: shown}, seed))
+    pictures = subject.pictures("teacher")
+    (answered,) = yield (prompting.request(prompting.load(name), {field: shown}, seed, pictures=pictures),)
     fields, verdicts = read_fields(answered, ("caption",), TURN)
     text = fields.get("caption", "")
     if fields:

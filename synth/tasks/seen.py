@@ -17,7 +17,7 @@ from typing import Literal
 from manifests.errors import VerificationError
 from manifests.record import Affine, Fact, Media, Record
 from synth.grids import Point, determinant, world
-from synth.mask_programs import grid_plane, slices_of
+from synth.mask_programs import compared, grid_plane, slices_of
 from synth.proofs import parse_call
 from synth.views import MediaView, mask_labels, shown_grid, structure
 
@@ -128,7 +128,7 @@ def decided(view: MediaView, call: str) -> bool:
     if parsed.name == "duration_s":
         return _spans_clip(view)
     if parsed.name == "largest":
-        return measurable(view, "largest", mask_labels(view))
+        return measurable(view, "largest", compared(view, args))
     if any(key in args for key in "pqrs"):
         return all(_point_seen(view, args[key]) for key in "pqrs" if key in args)
     return measurable(view, parsed.name, tuple(args[key] for key in ("mask", "a", "b", "midline") if key in args))

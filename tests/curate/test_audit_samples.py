@@ -41,9 +41,11 @@ def talks(program: str) -> Callable[[Json], bool]:
     return lambda s: s["stage"] == "sft" and any(p["call"].startswith(program + "(") for p in s["proofs"])
 
 
-def turn_of(sample: Json, program: str) -> int:
-    turns = [p["turn"] for p in sample["proofs"] if p["call"].startswith(program + "(")]
-    return int(turns[-1])
+def turn_of(sample: Json, program: str, options: bool = False) -> int:
+    """The last turn that this program proves, of those that choose from options or of the others."""
+    said = sample["conversations"]
+    turns = [int(p["turn"]) for p in sample["proofs"] if p["call"].startswith(program + "(")]
+    return [turn for turn in turns if ("\nA. " in said[turn - 1]["content"]) == options][-1]
 
 
 ANSWERS: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -56,11 +58,13 @@ ANSWERS: dict[str, tuple[str, Callable[[str], str]]] = {
     "a denial": (
         "is_left_of",
         lambda text: (
-            text.replace(" does not lie", " lies") if "not" in text else text.replace(" lies", " does not lie")
+            text.replace(" does not lie", " lies").replace(" is not", " is")
+            if " not " in text
+            else text.replace(" lies", " does not lie").replace(" is ", " is not ")
         ),
     ),
-    "the option's letter": ("largest", lambda text: ("B" if text[0] == "A" else "A") + text[1:]),
-    "the option": ("largest", lambda text: text[:3] + "liver"),
+    "the option's letter": ("longest_axis_mm", lambda text: ("B" if text[0] == "A" else "A") + text[1:]),
+    "the option": ("longest_axis_mm", lambda text: text[:3] + "liver"),
     "a number more": ("extent_mm", lambda text: f"{text} The tumour measures 12 mm."),
     "the source's own words": ("span", lambda text: "no" if text == "yes" else "yes"),
 }
@@ -70,7 +74,7 @@ ANSWERS: dict[str, tuple[str, Callable[[str], str]]] = {
 def test_an_edited_answer_is_named_although_all_digests_are_new(copied: Path, edit: str) -> None:
     program, change = ANSWERS[edit]
     shard, key, sample = find_sample(copied, talks(program))
-    turn = turn_of(sample, program)
+    turn = turn_of(sample, program, edit.startswith("the option"))
     before = sample["conversations"][turn]["content"]
     assert change(before) != before
     edit_json(copied, shard, key, lambda s: s["conversations"][turn].update(content=change(before)))

@@ -109,7 +109,7 @@ def test_a_teacher_that_recites_an_item_is_not_believed(corpus: Path, tmp_path: 
     teacher = {"backend": "scripted", "otherwise": json.dumps({"caption": RECITED})}
     tasks = [{"task": "source_text"}, {"task": "narrate", "grounded": 0}]
     believed = run_recipe(recipe(corpus, tmp_path, [], tasks=tasks, teacher=teacher), tmp_path / "a").manifest
-    assert believed.teacher.accepted == believed.teacher.requests > 0
+    assert believed.teacher.accepted == believed.teacher.drafts > 0
     with_pack = recipe(corpus, tmp_path, [{"pack": "l.pack"}], tasks=tasks, teacher=teacher)
     manifest = run_recipe(with_pack, tmp_path / "b").manifest
     assert manifest.teacher.rejected == {"recites_benchmark": believed.teacher.accepted}
@@ -134,8 +134,9 @@ def test_paragraphs_that_many_texts_hold_are_told_and_dropped_as_asked(tmp_path:
         "".join(json.dumps({"id": f"t{n}", "text": t}) + "\n" for n, t in enumerate(texts))
     )
     asked = recipe(tmp_path, tmp_path, [])
-    reported = run_recipe(asked, tmp_path / "a", "select.repeats.least=3").manifest
-    assert [(one.count, one.words) for one in reported.repeated] == [(5, 16)]
+    reported = run_recipe(asked, tmp_path / "a", "select.repeats.least=3", "select.repeats.passage=12").manifest
+    told = [(one.kind, one.count, one.words) for one in reported.repeated]
+    assert told == [("paragraph", 5, 16), ("passage", 5, 16), ("passage", 4, 26)]  # the last 15 of what four say, too
     assert not reported.counts.dropped
     dropped = run_recipe(asked, tmp_path / "b", "select.repeats.least=3", "select.repeats.drop_above=0.9").manifest
     assert dropped.counts.dropped == {"repeated_text": 1}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -16,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.near import pairs as module
-from curate.near.corpus import Corpus, deduplicate
 from curate.near.pairs import (
     FULL,
     Ids,
@@ -24,14 +21,17 @@ from curate.near.pairs import (
     Scheme,
     band_keys,
     clusters,
-    confirm,
+    confirm_sets,
     joined,
     pairs_of_partition,
-    ranks,
+    read_partition,
+    write_partitions,
 )
 from curate.near.signatures import Signatures, sign
+from curate.near.tokens import Hashes, Offsets
 from curate.text import jaccard
 from manifests.errors import RecipeError
+from tests.curate.near_oracle import scored, sets
 from tests.curate.test_near import real_texts
 
 EXACT, ESTIMATED = Scheme(9, 13, 0.8, exact=True), Scheme(9, 13, 0.8)
@@ -63,16 +63,8 @@ def linked(n: int, edges: list[tuple[int, int]]) -> list[int]:
     return label
 
 
-def corpus(
-    folder: Path, signatures: Signatures, scheme: Scheme, memory: int, files: int = 1, order: str = ""
-) -> Corpus:
-    (folder / "scratch").mkdir(parents=True)
-    cuts = np.linspace(0, len(signatures), files + 1).astype(int).tolist()
-    paths = []
-    for k, (start, end) in enumerate(itertools.pairwise(cuts)):
-        paths.append(str(folder / f"s{k}.npy"))
-        np.save(paths[-1], signatures[start:end])
-    return Corpus(tuple(paths), scheme, str(folder / "scratch"), order, memory)
+def confirmed(asked: Pairs, texts: list[str], threshold: float = 0.8) -> Pairs:
+    return confirm_sets(asked, lambda ids: sets([texts[k] for k in ids]), threshold)
 
 
 @pytest.mark.shared_data
@@ -93,25 +85,27 @@ def test_clusters_are_brute_forces_for_any_order_and_any_partitions(tmp_path: Pa
     scores = {pair: jaccard(texts[pair[0]], texts[pair[1]]) for pair in shared}
     near = {pair: score for pair, score in scores.items() if score >= 0.8}
     expected = linked(len(texts), list(near))
-    found = confirm(in_memory(signatures, EXACT), lambda ids: [texts[k] for k in ids.tolist()], 0.8)
-    pairs = dict(zip(zip(found.one.tolist(), found.other.tolist(), strict=True), found.score.tolist(), strict=True))
+    found = confirmed(in_memory(signatures, EXACT), texts)
+    pairs = scored(found)
     assert pairs.items() <= near.items()  # of equal signatures one link each is enough
     assert clusters(len(texts), [found]).tolist() == expected
     assert 500 < len(pairs) < len(near) < 2000
 
-    whole = sum(len(k) for k in [band_keys(signatures, 9, 13)]) * 9 * 80
     for number, partitions in enumerate((1, 2, 7)):
-        place = list(range(len(texts)))
-        rng.shuffle(place)  # record k of the file has rank place[k]
+        ids = list(range(len(texts)))
+        rng.shuffle(ids)
         folder = tmp_path / str(number)
-        order = tmp_path / f"ranks{number}.npy"
-        np.save(order, np.array(place))
-        shuffled = signatures[place]
-        made = corpus(folder, shuffled, EXACT, 2 * -(-whole // partitions), files=3, order=str(order))
-        assert made.partitions() == partitions
-        kept, stored = deduplicate(made, lambda ids: [texts[k] for k in ids.tolist()])
-        assert kept.tolist() == expected
-        assert sum(map(len, stored)) == len(pairs)
+        folder.mkdir()
+        for chunk in range(3):
+            some = np.array(ids[chunk::3])
+            write_partitions(band_keys(signatures[some], 9, 13), some, folder, chunk, partitions)
+        parts = [
+            confirmed(one, texts)
+            for part in range(partitions)
+            for one in pairs_of_partition(*read_partition(folder, part), signatures.__getitem__, EXACT, 1 << 20)
+        ]
+        assert sum(map(len, parts)) == len(pairs)  # each pair in one partition
+        assert clusters(len(texts), parts).tolist() == expected
 
 
 @pytest.mark.slow
@@ -170,67 +164,21 @@ def test_a_bucket_beyond_a_slice_is_joined_through_its_best_record(monkeypatch: 
     assert set(clusters(len(signatures), [found]).tolist()) == {0}
 
 
-def test_ranks_are_priority_then_licence_then_key() -> None:
-    made = ranks([0, 1, 0, 0], [5, 0, 5, 6], ["b", "z", "a", "c"])
-    assert made.tolist() == [3, 0, 2, 1]
-
-
-def test_bands_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_bands_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RecipeError):
         band_keys(np.zeros((1, 16), np.uint32), 3, 6)
-    made = corpus(tmp_path, sign(["a b"]), EXACT, 1 << 20)
-    with pytest.raises(RecipeError):
-        deduplicate(made)
-
-
-CHILD = """
-import resource, sys
-import numpy as np
-from pathlib import Path
-from curate.near.corpus import Corpus, deduplicate
-from curate.near.pairs import Scheme
-memory = int(sys.argv[2])
-made = Corpus((sys.argv[1],), Scheme(9, 13, 0.8), sys.argv[3], "", memory)
-if memory:
-    kept, pairs = deduplicate(made)
-    print((kept != np.arange(len(kept))).sum(), made.partitions())
-else:
-    from curate.near import pairing, corpus
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-"""
-
-
-@pytest.mark.slow
-def test_memory_stays_within_its_bound(tmp_path: Path) -> None:
-    """Three hundred thousand records: 154 MB of signatures, 43 MB of entries, within 48 MB."""
-    records = 300_000
-    values = np.random.default_rng(0).integers(0, 2**32, (records, 128), dtype=np.uint32)
-    values[1::3] = values[::3]
-    np.save(tmp_path / "s.npy", values)
-    del values
-    peaks = []
-    for number, memory in enumerate((0, 48 << 20)):
-        scratch = tmp_path / str(number)
-        scratch.mkdir()
-        command = [sys.executable, "-c", CHILD, str(tmp_path / "s.npy"), str(memory), str(scratch)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout.split()[-1]))
-        if memory:
-            assert done.stdout.split()[0] == "100000"
-            assert int(done.stdout.split()[1]) > 5
-    assert peaks[1] - peaks[0] < (48 << 20) + 8 * records + (24 << 20)  # and what compiled code takes
 
 
 def test_texts_are_asked_for_in_ascending_runs() -> None:
     texts = [f"w{k} " * 3 + "the rest of it is quite the same in all of them here" for k in range(30)]
     asked: list[Ids] = []
 
-    def read(ids: Ids) -> list[str]:
+    def read(ids: Ids) -> tuple[Hashes, Offsets]:
         asked.append(ids)
-        return [texts[k] for k in ids.tolist()]
+        return sets([texts[k] for k in ids])
 
     one, other = np.array([5, 0, 3]), np.array([9, 1, 20])
-    found = confirm(Pairs(one, other, np.ones(3)), read, 0.1)
+    found = confirm_sets(Pairs(one, other, np.ones(3)), read, 0.1)
     assert found.one.tolist() == [0, 3, 5]
     assert found.score.tolist() == [jaccard(texts[a], texts[b]) for a, b in ((0, 1), (3, 20), (5, 9))]
     assert all((np.diff(ids) > 0).all() for ids in asked)

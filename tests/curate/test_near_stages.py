@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,50 +19,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import units
-from curate.dedup import DedupConfig, NearDuplicates, find_duplicates
+from curate.dedup import DedupConfig, NearDuplicates
 from curate.near import paragraphs
-from curate.near.stored import SIGNATURES, said, save_signatures
-from curate.near.whole import WholeSpec
-from curate.near.whole import unit_of as whole_unit_of
-from curate.near_stages import Found, Plan, Prepared, Sizes, near_duplicates, plan, plan_repeats
+from curate.near.signatures import NUM_PERM
+from curate.near.stored import SIGNATURES, said
+from curate.near_stages import Plan, Prepared, Sizes, plan, plan_repeats
 from curate.prepare import record_text
-from curate.sketch import Duplicate, Sketch
 from curate.store import unit_folder
-from curate.text import comparison, minhash, text_sha256
+from curate.text import comparison
 from manifests.errors import RecipeError
 from manifests.record import Record, record_from_json, to_json
+from tests.curate.near_oracle import (
+    CONFIG,
+    Given,
+    Row,
+    answer,
+    at_once,
+    digits,
+    done,
+    in_memory,
+    near_ones,
+    store,
+)
 from tests.curate.test_dedup import icd_texts
 from tests.curate.test_near import real_texts
 from tests.curate.test_near_pairs import edited
 
-CONFIG = DedupConfig(near_duplicates=NearDuplicates(text=0.7))
-SOURCES = ((0, 5), (2, 1), (0, 7))  # priority, licence rank
 WHOLE, ONE = Sizes(), Sizes(whole_rows=0)
 MANY = Sizes(memory_bytes=1 << 20, chunk_rows=100, partition_rows=60, whole_rows=0)
-
-
-@dataclass(frozen=True)
-class Row:
-    key: str
-    text: str
-    status: str = "ready"
-    kind: str = "text"
-
-
-@dataclass(frozen=True)
-class Given:
-    """A prepared unit of a source."""
-
-    source: int
-    rows: tuple[Row, ...]
-
-    @property
-    def key(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()
-
-
-def digits(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def part(text: str, share: float) -> int:
@@ -95,78 +79,6 @@ def corpus(base: Sequence[str], rng: random.Random, flood: int = 80) -> list[Giv
     source = {r.key: g.source for g in made for r in g.rows}
     made += [Given(s, tuple(r for r in again if source.get(r.key) == s)) for s in range(3)]
     return made[-3:] + made[:-3]  # what stands twice stands first
-
-
-def store(work: Path, parts: Sequence[Given]) -> list[Prepared]:
-    """As prepare does."""
-    made = []
-    for part in parts:
-        folder = unit_folder(work, "prepare", part.key)
-        folder.mkdir(parents=True, exist_ok=True)
-        columns = {
-            "key": [r.key for r in part.rows],
-            "status": [r.status for r in part.rows],
-            "kind": [r.kind for r in part.rows],
-            "text_sha256": [text_sha256(r.text) for r in part.rows],
-            "record": [json.dumps({"text": r.text, "question": "", "answer": ""}) for r in part.rows],
-        }
-        table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-        pq.write_table(table, folder / "rows.parquet")
-        save_signatures(folder, [stored(r) for r in part.rows])
-        made.append(Prepared(part.key, len(part.rows), *SOURCES[part.source]))
-    return made
-
-
-def stored(row: Row) -> bytes:
-    return minhash(row.text).tobytes() if row.kind == "text" and row.status == "ready" else b""
-
-
-def done(work: Path, made: Plan | None) -> Plan:
-    assert made is not None
-    for _, some in made.stages:
-        for unit in some:
-            units.run_unit(unit, work)
-    return made
-
-
-def at_once(work: Path, made: Plan | None) -> dict[str, Duplicate]:
-    """All units in one, which saves their publishing."""
-    assert made is not None
-    all_units = tuple(unit for _, some in made.stages for unit in some)
-    if len(all_units) == 1:
-        return answer(work, done(work, made))
-    one = whole_unit_of(WholeSpec(all_units), [unit.key for unit in all_units])
-    units.run_unit(one, work)
-    return near_duplicates(work, Found(one.stage, one.key, made.threshold))
-
-
-def answer(work: Path, made: Plan) -> dict[str, Duplicate]:
-    return near_duplicates(work, made.found)
-
-
-def in_memory(
-    parts: Sequence[Given],
-    lost: Sequence[str] = (),
-    config: DedupConfig = CONFIG,
-    texts: bool = True,
-    near: Mapping[str, Duplicate] | None = None,
-) -> dict[str, Duplicate]:
-    """As `curate.select` has it."""
-    first: dict[str, tuple[int, Row]] = {}
-    for part in parts:
-        for row in part.rows:
-            first.setdefault(row.key, (part.source, row))
-    sketches = [
-        Sketch(row.key, str(source), "text", *SOURCES[source], text_sha256=text_sha256(row.text),
-               content_sha256=row.key, minhash=np.frombuffer(stored(row), "<u4") if stored(row) else None)
-        for source, row in first.values()
-        if row.status == "ready" and row.kind == "text" and row.key not in lost
-    ]  # fmt: skip
-    return find_duplicates(sketches, config, (lambda key: first[key][1].text) if texts else None, near=near)
-
-
-def near_ones(found: dict[str, Duplicate]) -> dict[str, Duplicate]:
-    return {key: one for key, one in found.items() if one.method == "minhash"}
 
 
 @pytest.mark.slow
@@ -262,6 +174,51 @@ def test_a_run_without_any_text_is_answered(tmp_path: Path) -> None:
     assert not (unit_folder(tmp_path, "prepare", parts[0].key) / SIGNATURES).exists()
     made = done(tmp_path, plan(store(tmp_path, parts), CONFIG))
     assert answer(tmp_path, made) == {}
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from curate.dedup import DedupConfig
+from curate.near_stages import Prepared, Sizes, near_duplicates, plan
+from curate.units import run_unit
+work, rows, memory, *keys = sys.argv[1:]
+sizes = Sizes(int(memory), whole_rows=0)
+made = plan([Prepared(key, int(rows)) for key in keys], DedupConfig(), sizes=sizes, confirm=False)
+for _, units in made.stages:
+    for unit in units:
+        run_unit(unit, Path(work))
+status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent before exec
+print(len(near_duplicates(Path(work), made.found)), int(status.split("VmHWM:")[1].split()[0]) << 10)
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_within_its_bound(tmp_path: Path) -> None:
+    """Ninety thousand records, 46 MB of signatures and 13 MB of entries, within 16 MiB beside what is mapped and what
+    two hundred and forty take."""
+    keys = [digits(k) * 2 for k in range(12)]
+    ends = []
+    for rows in (20, 7_500):
+        for key in keys:
+            store_signed(tmp_path / str(rows), key, rows)
+        command = [sys.executable, "-c", CHILD, str(tmp_path / str(rows)), str(rows), str(16 << 20), *keys]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        ends.append([int(value) for value in done.stdout.split()])
+    assert [found for found, _ in ends] == [12 * 7, 12 * 2500]
+    assert ends[1][1] - ends[0][1] < (16 << 20) + 32 * 90_000 + (24 << 20)  # and what libraries keep
+
+
+def store_signed(work: Path, key: str, rows: int) -> None:
+    """A prepared unit of random signatures, every third the one before."""
+    folder = unit_folder(work, "prepare", key)
+    folder.mkdir(parents=True)
+    values = np.random.default_rng(int(key[:8], 16)).integers(0, 2**32, (rows, NUM_PERM), dtype=np.uint32)
+    values[1::3] = values[:-1:3]
+    np.save(folder / SIGNATURES, values)
+    names = [digits(key, k) * 2 for k in range(rows)]
+    columns = [[name[:32] for name in names], ["ready"] * rows, ["text"] * rows, names]
+    pq.write_table(pa.table(columns, ["key", "status", "kind", "text_sha256"]), folder / "rows.parquet")
 
 
 def test_texts_without_their_signatures_are_refused(tmp_path: Path) -> None:

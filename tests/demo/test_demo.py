@@ -109,7 +109,7 @@ def test_the_teacher_is_asked_and_its_rejections_are_reported(demo_out: Path) ->
     )
     teacher = read_manifest(demo_out).teacher
     assert teacher.model.startswith("SmolLM2")
-    assert teacher.requests == teacher.accepted + sum(teacher.rejected.values())
+    assert teacher.drafts == teacher.accepted + sum(teacher.rejected.values())
     assert teacher.accepted > 0
     assert teacher.rejected
 
@@ -152,4 +152,4 @@ def test_without_the_teacher_the_run_works_and_says_so(demo_out: Path, tmp_path:
     work = demo_out / ".work"
     done = curate("run", "demo", "--out", tmp_path / "out", "--work", work, "--set", teacher, "--quiet")
     assert "only program-grounded tasks ran, not narrate, cot" in done.stdout
-    assert read_manifest(tmp_path / "out").teacher.requests == 0
+    assert read_manifest(tmp_path / "out").teacher.drafts == 0

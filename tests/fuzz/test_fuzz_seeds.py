@@ -25,7 +25,6 @@ from curate.dicom import frame_pixels, header
 from curate.dicom.series import read_series
 from manifests.errors import RecordError, Reject
 from manifests.record import record_from_json
-from manifests.sample import draft_from_json
 from tests.corpus import packaged
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated
@@ -98,10 +97,9 @@ def test_a_transfer_syntax_that_is_none_is_a_typed_error(syntax: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{}", "null", '{"files": [{}]}', "3", ""])
-def test_what_is_no_record_and_no_draft_is_one_kind_of_error(text: str) -> None:
-    for read in (record_from_json, draft_from_json):
-        with pytest.raises(ValueError, match=r"no record|no draft|Expecting"):
-            read(text)
+def test_what_is_no_record_is_one_kind_of_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no record|Expecting"):
+        record_from_json(text)
 
 
 SLOPES = ("1e18", "1e30", "-1e300", "1.5e38", "9.4e35")
@@ -138,7 +136,7 @@ FOUND = (
     ("replies", DEEP, "accepted"),
     ("prompt", b"---\nversion: 1\ntask: a\nmax_tokens: 4\nschema: '" + DEEP + b"'\n---\n# user\na\n", "refused"),
     ("recipe", DEEP[:600], "refused"),
-    ("own_json", b"\x02" + DEEP, "refused"),
+    ("own_json", b"\x01" + DEEP, "refused"),
     ("box_texts", b"[12, 30, 50, \x1f64]", "refused"),  # a blank for `re`, and none for `float`
     ("picture", _signalling(), "accepted"),
 )  # fmt: skip

@@ -128,10 +128,9 @@ def landmarks() -> list[bytes]:
 
 
 def documents() -> list[bytes]:
-    """As `manifests_json` reads them: kind, JSON of a record, a draft, a manifest, an item, a message, a sample."""
+    """As `manifests_json` reads them: kind, JSON of a record, a manifest, an item, a message, a sample."""
     from curate.handover import item_values
     from manifests.record import Fact, FileRef, Media, Record, Step, to_json
-    from manifests.sample import Answer, Draft, Proof, Turn, Verdict
     from sources.base import Item
 
     file = FileRef("a.dcm", "0" * 64, 4)
@@ -161,16 +160,6 @@ def documents() -> list[bytes]:
         facts=(Fact("modality", "CT", "dicom:0008,0060"),),
         steps=(Step("read", "{}"),),
     )
-    draft = Draft(
-        "0" * 32,
-        "sft",
-        "measure",
-        0,
-        turns=(Turn("user", "?"), Turn("assistant", "3")),
-        answer=Answer("number", "3", "number"),
-        proofs=(Proof(1, "volume_ml(mask=liver)", "3"),),
-        verdicts=(Verdict(1, "x", True, 1.0),),
-    )
     item = Item(upstream_id="a", form="picture", files=(file,))
     manifest = {
         "schema": "medcurate/1",
@@ -186,7 +175,7 @@ def documents() -> list[bytes]:
         "environment": {},
     }
     message = {"record": to_json(record), "files": [], "sketches": ["", "", "", "", ""]}
-    texts = [to_json(record), to_json(draft), json.dumps(manifest), json.dumps(item_values(item)), json.dumps(message)]
+    texts = [to_json(record), json.dumps(manifest), json.dumps(item_values(item)), json.dumps(message)]
     return [bytes([kind]) + text.encode() for kind, text in enumerate(texts)]
 
 

@@ -20,18 +20,18 @@ from curate.volume.landmarks import landmark_facts, read_landmarks
 from manifests.errors import RecipeError, RecordError, Reject, TeacherError, VerificationError
 from manifests.manifest import read_manifest
 from manifests.record import record_from_json, to_json
-from manifests.sample import Answer, draft_from_json
+from manifests.sample import Answer
 from sources.base import Entry, Item, Place
 from sources.icd10cm import Icd10Cm
 from sources.jsonl_text import JsonlText, blocks
 from sources.video_table import VideoTable
 from synth import boxes
 from synth.calls import format_call, parse_call
-from synth.chat import _error_code, reply_from
+from synth.chat import error_code, reply_from
 from synth.prompting import as_data, parse
 from synth.quantities import quantities
 from synth.requests import Answered as ReplyAnswered
-from synth.rewards import verify_answer
+from synth.verifiers import verify_answer
 from synth.verify import faithfulness
 from synth.written import check_text, read_fields
 from tests.fuzz import text_seeds as seeds
@@ -48,7 +48,10 @@ CLIPS = VideoTable.model_validate(
 )  # fmt: skip
 ICD = Icd10Cm.model_validate({"source": "icd10cm", "root": ".", "chapters": ["1"]})
 MOST_TEXT = 2000  # characters of an answer: several times what a prompt asks for
-VERIFIERS = ("number", "numbers", "label", "yes_no", "mcq", "angle", "box")
+VERIFIERS = (
+    "number", "numbers", "label", "yes_no", "mcq", "angle", "box", "range", "date_interval", "time", "side", "mask",
+    "set", "ordered_list", "span",
+)  # fmt: skip
 # What `curate.sandbox.run` takes for an answer that is none, as `curate.handover` documents
 NO_ANSWER = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -143,17 +146,15 @@ def tar_members(data: bytes) -> None:
 
 
 def own_json(data: bytes) -> None:
-    """Our own JSON, when it comes back: a record, a draft, a manifest, an item, an answer of the sandbox."""
-    kind, text = (data[0] % 5 if data else 0), data[1:].decode("utf-8", "replace")
+    """Our own JSON, when it comes back: a record, a manifest, an item, an answer of the sandbox."""
+    kind, text = (data[0] % 4 if data else 0), data[1:].decode("utf-8", "replace")
     if kind == 0:
         to_json(record_from_json(text))
     elif kind == 1:
-        to_json(draft_from_json(text))
-    elif kind == 2:
         (scratch() / "out").mkdir(exist_ok=True)
         (scratch() / "out" / "manifest.json").write_bytes(data[1:])
         read_manifest(scratch() / "out")
-    elif kind == 3:
+    elif kind == 2:
         item_of(json.loads(text))
     else:
         received(json.loads(text), scratch())
@@ -161,7 +162,7 @@ def own_json(data: bytes) -> None:
 
 def answers(data: bytes) -> None:
     """A response and its gold: a verdict, never an error."""
-    kind, (gold, _, said) = (data[0] % 7 if data else 0), data[1:].partition(b"\0")
+    kind, (gold, _, said) = (data[0] % len(VERIFIERS) if data else 0), data[1:].partition(b"\0")
     response = said.decode("utf-8", "replace")
     verifier = VERIFIERS[kind]
     for unit in ("", "mm"):
@@ -206,7 +207,7 @@ def points(data: bytes) -> None:
 def replies(data: bytes) -> None:
     """What a teacher's server answers: the envelope, an error's body, and the JSON that the model wrote."""
     text = data.decode("utf-8", "replace")
-    _error_code(data)
+    error_code(data)
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from synth import prompting
 from synth.requests import Ledger, ask
 from synth.tasks.narrate import Narrate, drafts
-from synth.teacher import EmbeddedConfig, EmbeddedTeacher, Reply, Request, _model_path, available
+from synth.teacher import EmbeddedConfig, EmbeddedTeacher, Reply, Request, available
+from synth.teachers.embedded import model_path
 from synth.written import check_led, check_text, first_failed
+from tests.synth.talk import spoken, subject
 from tests.synth.test_teacher_tasks import record
 
 CANARY = "CANARY-7F3A19"
@@ -64,7 +66,7 @@ def strings_of(stream: BinaryIO) -> tuple[list[str], list[int]]:
 
 
 def control_tokens() -> list[str]:
-    with _model_path(EmbeddedConfig()).open("rb") as stream:
+    with model_path(EmbeddedConfig()).open("rb") as stream:
         tokens, kinds = strings_of(stream)
     return [token for token, kind in zip(tokens, kinds, strict=True) if kind != 1]
 
@@ -125,7 +127,7 @@ def test_an_order_in_source_text_changes_no_role_and_stays_between_the_delimiter
 class Obedient:
     """A teacher that does what the source tells it to."""
 
-    model, revision = "obedient", "1"
+    model, revision, in_flight, sees, context = "obedient", "1", 1, False, 0
 
     def __init__(self, said: str) -> None:
         self.said = said
@@ -143,7 +145,7 @@ def test_an_answer_that_obeys_its_source_is_rejected(tmp_path: Path, order: str,
     text = f"A00 Cholera is an infection by Vibrio cholerae.\n{order}"
     config = Narrate(source_chars=400)
     told = record("text", (), text)
-    (draft,) = drafts(told, None, config, 0, lambda r: ask(Obedient(said), r, Ledger(tmp_path)))
+    (draft,) = spoken(drafts(subject(told), config, 0), lambda r: ask(Obedient(said), r, Ledger(tmp_path)))
     assert not draft.accepted
     assert "not_led" in {v.check for v in draft.verdicts if not v.passed}
 

@@ -8,7 +8,6 @@ import importlib.util
 import itertools
 import json
 import re
-import string
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
@@ -21,17 +20,17 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+from curate.arrays import decode_picture
 from manifests.errors import RecipeError
-from manifests.record import Fact, Media, Record, to_json
-from manifests.sample import Answer, Draft, Proof, draft_from_json
+from manifests.record import Fact, Media, Record
+from manifests.sample import Answer, Draft, Proof
 from synth.facts import validate
+from synth.pictures import with_pictures
 from synth.proofs import MediaView, check, evaluate
-from synth.tasks import PROGRAM_TASKS, caption, mcq, measure, parse_task, qa, source_text
+from synth.tasks import PROGRAM_TASKS, caption, measure, parse_task, qa, source_text
 from synth.tasks.caption import Caption
 from synth.tasks.common import with_article
-from synth.tasks.mcq import Mcq
 from synth.tasks.measure import Measure
-from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
 from synth.tasks.qa import Qa, gold_of
 from synth.tasks.source_text import SourceText
 from synth.tasks.spacing import spacing_words
@@ -148,13 +147,19 @@ def icd_views() -> list[tuple[str, MediaView]]:
 
 
 def all_hold(drafts: list[Draft], view: MediaView) -> bool:
-    return all(draft.verdicts and all(check(proof, view).passed for proof in draft.proofs) for draft in drafts)
+    def holds(draft: Draft) -> bool:
+        made = [(one, decode_picture(one.data)) for one in draft.made]
+        shows = {m.member.partition("#")[0] for m in view.media} if draft.shows is None else draft.shows
+        seen = with_pictures(view, tuple(shows), made)
+        return bool(draft.verdicts) and all(check(proof, seen).passed for proof in draft.proofs)
+
+    return all(map(holds, drafts))
 
 
 # --- every task ------------------------------------------------------------------------------------------------------
 
 
-def test_every_draft_is_proven_accepted_reproducible_and_survives_json(brain: MediaView) -> None:
+def test_every_draft_is_proven_accepted_and_reproducible(brain: MediaView) -> None:
     views = [("volume", brain), ("video", clip()), ("image", radiograph()), ("text", icd_views()[7][1])]
     answered = dataclasses.replace(radiograph(), question="Is there an effusion?", answer="Yes", text="An effusion.")
     made = 0
@@ -165,7 +170,6 @@ def test_every_draft_is_proven_accepted_reproducible_and_survives_json(brain: Me
             assert drafts == function(record(kind, view), view, parse_task(name), 7)
             assert all_hold(drafts, view)
             assert all(d.accepted and d.proofs and d.task == name for d in drafts)
-            assert [draft_from_json(to_json(d)) for d in drafts] == drafts
             parts = Counter((d.stage, d.part) for d in drafts)
             assert set(parts.values()) <= {1}
             made += len(drafts)
@@ -191,20 +195,24 @@ def test_a_conversation_states_each_proven_value_in_the_turn_that_the_proof_name
         ranged = proof.call.startswith(("slice_range", "box"))
         parts = re.split("[-,]", proof.value.replace("_", " ")) if ranged else [proof.value]
         assert all(part.replace("_", " ").lower() in said.lower() for part in parts)
-    assert len(prompts) == len(talk.proofs)
-    assert len({p.proofs[0].call for p in prompts}) == len(prompts)
+    asked = [p.call for p in talk.proofs]
+    rewarded = [p.proofs[0].call for p in prompts]
+    assert rewarded == [call for call in asked if call in set(rewarded)]
+    told = ("count", "extent_mm", "relation", "is_left_of")  # by anatomy, or by the question
+    assert {call for call in asked if not call.startswith(told)} <= set(rewarded)
 
 
 def test_the_stated_answer_earns_the_reward_and_a_wrong_one_does_not(brain: MediaView) -> None:
     talk, *prompts = measure.drafts(record("volume", brain), brain, Measure(max_questions=20), 3)
-    for index, prompt in enumerate(prompts):
+    said = {p.call: talk.turns[p.turn].content for p in talk.proofs}
+    for prompt in prompts:
         gold = prompt.answer
         assert gold is not None
         assert [t.role for t in prompt.turns] == ["user"]
         best = gold.gold.partition("|")[0]
         assert verify_answer(f"<answer>{best} {gold.unit}</answer>", gold).passed
         if gold.type == "number":
-            assert verify_answer(talk.turns[2 * index + 1].content, gold).passed
+            assert verify_answer(said[prompt.proofs[0].call], gold).passed
             assert not verify_answer(f"{float(gold.gold) * 1.3 + 1} {gold.unit}", gold).passed
         if gold.type in ("numbers", "box"):
             wrong = re.sub(r"\d+", lambda found: str(int(found[0]) * 3 + 9), gold.gold)
@@ -316,23 +324,10 @@ def test_measured_sentences_are_faithful_to_the_facts_that_the_proofs_give(abdom
     talk = measure.drafts(record("volume", abdomen), abdomen, Measure(max_questions=64), 5)[0]
     for proof in talk.proofs:
         family = proof.call.partition("(")[0]
-        if family in ("volume_ml", "longest_axis_mm", "count"):
+        if family in ("volume_ml", "count"):
             fact = Fact(family, proof.value, "mask", proof.unit, proof.call.partition("=")[2].rstrip(")"))
             verdicts = faithfulness(talk.turns[proof.turn].content, [*abdomen.facts, fact], proof.turn)
             assert [v for v in verdicts if not v.passed] == []
-
-
-def test_every_family_has_eight_wordings_that_use_only_its_own_words() -> None:
-    for family, wordings in QUESTIONS.items():
-        assert len(set(wordings)) == len(wordings) >= 8
-        assert len(ANSWERS[family]) >= 3
-        assert HINTS[family].endswith(".")
-        for wording in (*wordings, *ANSWERS[family]):
-            fields = {field for _, field, *_ in string.Formatter().parse(wording) if field}
-            assert fields <= {"a", "b", "c", "d", "v", "s", "first", "last", "lies", "yes"}
-            assert wording[0] in string.ascii_uppercase + "{"
-            assert wording.endswith(("?", "."))
-        assert not any("{v}" in wording for wording in wordings)
 
 
 def test_a_record_without_anything_measurable_gives_no_question() -> None:
@@ -375,64 +370,6 @@ def test_articles_follow_the_sound() -> None:
     a = ("CT image", "US clip", "unilateral view", "fundus image")
     said = {**dict.fromkeys(an, "an"), **dict.fromkeys(a, "a")}
     assert {words: with_article(words).split()[0] for words in said} == said
-
-
-# --- multiple choice -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_multiple_choice_on_codes_has_one_right_option_and_balanced_letters() -> None:
-    letters: Counter[str] = Counter()
-    asked = 0
-    for code, view in icd_views():
-        drafts = mcq.drafts(record("text", view, f"{int.from_bytes(code.encode()):032x}"), view, Mcq(), 11)
-        assert all_hold(drafts, view)
-        for prompt in (d for d in drafts if d.stage == "rlvr"):
-            asked += 1
-            assert prompt.answer is not None
-            options = dict(line.split(". ", 1) for line in prompt.turns[0].content.split("\n")[1:-1])
-            assert len(set(options.values())) == len(options) == 4
-            value = prompt.proofs[0].value
-            assert value.startswith(options[prompt.answer.gold])
-            assert sum(value.startswith(option) for option in options.values()) == 1
-            letters[prompt.answer.gold] += 1
-    assert asked > 400
-    assert all(0.19 < letters[letter] / asked < 0.31 for letter in "ABCD")
-
-
-def test_multiple_choice_from_images_offers_no_second_truth(brain: MediaView) -> None:
-    for kind, view in (("volume", brain), ("image", radiograph()), ("video", clip())):
-        drafts = mcq.drafts(record(kind, view), view, Mcq(options=5), 2)
-        assert {d.stage for d in drafts} == {"sft", "rlvr"}
-        for talk, prompt in zip(drafts[::2], drafts[1::2], strict=True):
-            assert prompt.answer is not None
-            assert verify_answer(talk.turns[1].content, prompt.answer).passed
-            assert talk.accepted
-            assert "x-ray" not in prompt.turns[0].content.lower()
-
-
-def test_labels_are_asked_against_the_classes_of_their_source() -> None:
-    config = Mcq(labels=("normal", "pneumonia", "Pneumonia", "covid_19"))
-    view = radiograph()
-    prompts = [d for d in mcq.drafts(record("image", view), view, config, 1) if "fact=label" in d.proofs[0].call]
-    assert len(prompts) == 2
-    options = [line.split(". ")[1] for line in prompts[0].turns[0].content.split("\n")[1:]]
-    assert sorted(options) == ["covid 19", "normal", "pneumonia"]
-    assert not [d for d in mcq.drafts(record("image", view), view, Mcq(), 1) if "fact=label" in d.proofs[0].call]
-
-
-def test_a_leaking_question_is_not_accepted() -> None:
-    facts = (
-        Fact("code", "C80", "icd"),
-        Fact("title", "Neoplasms, unspecified", "icd"),
-        Fact("chapter", "Neoplasms", "i"),
-    )
-    view = MediaView((), nothing, facts)
-    drafts = mcq.drafts(record("text", view), view, Mcq(), 1)
-    assert {d.proofs[0].call: (d.accepted, d.reason) for d in drafts} == {
-        "label(fact=code)": (True, ""),
-        "label(fact=chapter)": (False, "no_leak"),
-    }
 
 
 # --- the source's own ------------------------------------------------------------------------------------------------

@@ -169,6 +169,10 @@ def test_anatomy_of_a_real_patient_comes_out_on_the_right_sides(ct: MediaView) -
     assert evaluate("is_left_of(a=kidney_right, b=kidney_left)", ct).value == "no"
     assert evaluate("largest()", ct).value == "liver"
     assert evaluate("plane()", ct).value == "axial"
+    published = json.loads((SHARED / "example_seg_fast/statistics.json").read_text())
+    assert evaluate("smallest()", ct).value == min(ORGANS, key=lambda name: float(published[name]["volume"]))
+    assert evaluate("nearest(mask=gallbladder)", ct).value in ("liver", "pancreas", "kidney_right")
+    assert evaluate("label_count()", ct).value == str(len(ORGANS))
 
 
 @pytest.mark.shared_data
@@ -247,6 +251,28 @@ def test_left_is_the_patients_left_however_the_array_is_stored() -> None:
             }
         )
         assert evaluate("is_left_of(a=a, b=b)", view).value == expected
+
+
+def test_distances_between_centroids_are_in_space_and_ties_have_no_nearest() -> None:
+    arrays = {}
+    for name, at in (("a", (0, 0, 0)), ("b", (0, 0, 4)), ("c", (1, 0, 0))):
+        mask = np.zeros((2, 3, 6), np.uint8)
+        mask[at] = 1
+        arrays[name] = (media(name, "mask", mask, np.diag([2.0, 2, 5, 1]), label=name), mask)
+    view = view_of(arrays)
+    assert evaluate("centroid_distance_mm(a=a, b=b)", view) == ("8.0", "mm")
+    assert evaluate("centroid_distance_mm(a=b, b=c)", view) == ("9.4", "mm")
+    assert evaluate("nearest(mask=a)", view).value == "c"
+    assert evaluate("label_count()", view).value == "3"
+    level = dataclasses.replace(
+        view,
+        media=tuple(
+            dataclasses.replace(m, affine=((2, 0, 0, 0), (0, 2, 0, 0), (0, 0, 8, 0), (0, 0, 0, 1))) for m in view.media
+        ),
+    )
+    for call in ("nearest(mask=a)", "smallest()"):
+        with pytest.raises(VerificationError, match="equally"):
+            evaluate(call, level)
 
 
 def test_diagonal_neighbours_are_one_part_and_two_members_of_a_label_are_one_mask() -> None:

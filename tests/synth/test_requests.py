@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from manifests.errors import RecipeError, TeacherError
+from synth.chat import Picture
 from synth.requests import Ledger, ask, request_key
 from synth.teacher import ReplayConfig, Reply, Request, ScriptedConfig, ScriptedTeacher, open_teacher
 
@@ -42,7 +43,8 @@ CHANGES: list[dict[str, Any]] = [
     {"max_tokens": 49},
     {"temperature": 0.1},
     {"seed": 1},
-    {"media": ("00",)},
+    {"pictures": (Picture("00", "image/png", b"", 1, 1),)},
+    {"logprobs": True},
 ]
 
 

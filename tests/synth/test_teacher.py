@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,6 +10,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from manifests.errors import TeacherError
 from synth import prompting
+from synth.chat import Picture
 from synth.requests import Ledger, ask
 from synth.teacher import (
     EmbeddedConfig,
@@ -26,7 +29,9 @@ from synth.teacher import (
     OpenAIConfig,
     Reply,
     Request,
+    ScriptedAnswer,
     ScriptedConfig,
+    Teacher,
     TeacherConfig,
     VllmConfig,
     VllmTeacher,
@@ -51,6 +56,7 @@ class Endpoint:
         self.answers: list[Answer] = []
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        lock = threading.Lock()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +64,8 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 endpoint.bodies.append(json.loads(body))
                 endpoint.headers.append(dict(self.headers))
-                answer = endpoint.answers.pop(0) if len(endpoint.answers) > 1 else endpoint.answers[0]
+                with lock:
+                    answer = endpoint.answers.pop(0) if len(endpoint.answers) > 1 else endpoint.answers[0]
                 answer(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
@@ -68,6 +75,17 @@ class Endpoint:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+
+@pytest.fixture
+def several(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Endpoint]]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("TEACHER_KEY", KEY)
+    made = [Endpoint() for _ in range(3)]
+    yield made
+    for one in made:
+        one.server.shutdown()
+        one.server.server_close()
 
 
 @pytest.fixture
@@ -123,6 +141,18 @@ def chat(content: object, finish: str = "stop", **message: object) -> dict[str, 
 def config(endpoint: Endpoint, **changes: Any) -> OpenAIConfig:
     values = {"base_url": endpoint.url, "model": "m", "api_key_env": "TEACHER_KEY", "backoff_s": 0.01, "retries": 2}
     return OpenAIConfig.model_validate({**values, "timeout_s": 2.0, **changes})
+
+
+def many(endpoints: list[Endpoint], **changes: Any) -> OpenAIConfig:
+    served = [{"base_url": one.url, "in_flight": 2} for one in endpoints]
+    values = {"endpoints": served, "model": "m", "api_key_env": "TEACHER_KEY", "backoff_s": 0.01, "retries": 4}
+    return OpenAIConfig.model_validate({**values, "timeout_s": 2.0, **changes})
+
+
+def asked_of(teacher: Teacher, count: int) -> list[str]:
+    requests = [replace(REQUEST, seed=n) for n in range(count)]
+    with ThreadPoolExecutor(16) as pool:
+        return [reply.text for reply in pool.map(teacher.ask, requests)]
 
 
 REQUEST = Request(
@@ -240,9 +270,129 @@ def test_a_missing_key_is_told_before_anything_is_sent(endpoint: Endpoint, monke
 
 def test_media_are_refused_by_a_teacher_that_would_drop_them(endpoint: Endpoint) -> None:
     endpoint.answers = [OK]
+    shown = (Picture("00", "image/png", b"", 1, 1),)
     with pytest.raises(TeacherError, match="media_not_supported"):
-        open_teacher(config(endpoint)).ask(Request(messages=(("user", "x"),), prompt_id="p@1-0", media=("00",)))
+        open_teacher(config(endpoint)).ask(Request(messages=(("user", "x"),), prompt_id="p@1-0", pictures=shown))
     assert endpoint.bodies == []
+
+
+def cut(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [')
+    handler.close_connection = True
+
+
+def huge(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(10):
+            handler.wfile.write(b" " * (1 << 20))
+
+
+def slow(answer: Answer, most: list[int] | None = None) -> Answer:
+    """An answer after 10 ms; `most` is told how many were waited for at once."""
+    now, lock, told = [0], threading.Lock(), most if most is not None else [0]
+
+    def late(handler: BaseHTTPRequestHandler) -> None:
+        with lock:
+            now[0] += 1
+            told[0] = max(told[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= 1
+        answer(handler)
+
+    return late
+
+
+def test_requests_go_where_there_is_room_and_never_more_at_once_than_an_endpoint_allows(
+    several: list[Endpoint],
+) -> None:
+    most = [[0] for _ in several]
+    for one, told in zip(several, most, strict=True):
+        one.answers = [slow(OK, told)]
+    teacher = open_teacher(many(several))
+    assert teacher.in_flight == 6
+    assert asked_of(teacher, 60) == ['{"caption": "liver"}'] * 60
+    assert most == [[2], [2], [2]]
+    assert all(len(one.bodies) > 10 for one in several)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "tried"),
+    [
+        (says(429, {}, {"Retry-After": "30"}), 2),
+        (cut, 10),
+        (says(500, {}), 10),
+        (says(503, b"\xff"), 10),
+    ],
+    ids=["429", "cut", "500", "503"],
+)
+def test_an_endpoint_in_trouble_rests_while_the_others_answer_everybody(
+    several: list[Endpoint], trouble: Answer, tried: int
+) -> None:
+    for one in several:
+        one.answers = [slow(OK)]
+    several[0].answers = [trouble]
+    assert asked_of(open_teacher(many(several, backoff_s=0.02)), 60) == ['{"caption": "liver"}'] * 60
+    assert 1 <= len(several[0].bodies) <= tried
+    assert sum(len(one.bodies) for one in several[1:]) == 60
+
+
+def test_an_answer_that_is_not_one_is_no_sign_of_a_bad_endpoint_and_is_bounded(several: list[Endpoint]) -> None:
+    for one in several:
+        one.answers = [says(200, b"<html>")]
+    with pytest.raises(TeacherError, match="bad_response"):
+        open_teacher(many(several, retries=3)).ask(REQUEST)
+    assert sum(len(one.bodies) for one in several) == 4
+
+
+def test_a_limit_a_minute_spaces_the_requests(endpoint: Endpoint) -> None:
+    endpoint.answers = [OK]
+    start = time.monotonic()
+    asked_of(open_teacher(config(endpoint, requests_per_minute=2400.0)), 5)
+    assert time.monotonic() - start > 4 * 60 / 2400
+
+
+@pytest.mark.slow
+def test_an_endless_answer_is_cut_and_is_no_answer(endpoint: Endpoint) -> None:
+    endpoint.answers = [huge]
+    with pytest.raises(TeacherError, match=f"more than {8 << 20} bytes"):
+        open_teacher(config(endpoint, retries=0)).ask(REQUEST)
+
+
+def test_a_key_that_is_echoed_reaches_no_reply(endpoint: Endpoint) -> None:
+    endpoint.answers = [says(200, chat(f"the key is {KEY}", finish=KEY))]
+    assert KEY not in repr(open_teacher(config(endpoint)).ask(REQUEST))
+
+
+def test_pictures_travel_as_data_urls_before_the_text_and_log_probabilities_come_back(endpoint: Endpoint) -> None:
+    answer = chat("a nodule")
+    answer["choices"][0]["logprobs"] = {"content": [{"logprob": -0.5}, {"logprob": -1.5}, {"logprob": 0}]}
+    endpoint.answers = [says(200, answer)]
+    shown = (Picture("00", "image/png", b"png", 4, 4), Picture("01", "image/jpeg", b"jpg", 4, 4))
+    asked = replace(REQUEST, schema="", pictures=shown, logprobs=True)
+    reply = open_teacher(config(endpoint, sees=True)).ask(asked)
+    assert reply.entropy == pytest.approx(2 / 3)
+    urls = [
+        {"type": "image_url", "image_url": {"url": u}}
+        for u in ("data:image/png;base64,cG5n", "data:image/jpeg;base64,anBn")
+    ]
+    assert endpoint.bodies[0]["messages"][-1]["content"] == [*urls, {"type": "text", "text": "Which organ? µ"}]
+    assert endpoint.bodies[0]["logprobs"] is True
+
+
+@pytest.mark.parametrize(
+    "said", [{"content": [{"logprob": "x"}]}, {"content": []}, {"content": [{"logprob": -1e400}]}, [], {"content": 5}]
+)
+def test_log_probabilities_that_are_none_are_left_out(endpoint: Endpoint, said: object) -> None:
+    answer = chat("a nodule")
+    answer["choices"][0]["logprobs"] = said
+    endpoint.answers = [says(200, json.dumps(answer).encode())]
+    assert open_teacher(config(endpoint)).ask(REQUEST).entropy is None
 
 
 # --- configurations --------------------------------------------------------------------------------------------------
@@ -255,6 +405,10 @@ def test_media_are_refused_by_a_teacher_that_would_drop_them(endpoint: Endpoint)
         {"backend": "openai", "base_url": "https://u:p@h/v1", "model": "m"},
         {"backend": "openai", "base_url": "https://h/v1?key=1", "model": "m"},
         {"backend": "openai", "base_url": "https://h/v1", "model": "m", "api_key": "k"},
+        {"backend": "openai", "model": "m"},
+        {"backend": "openai", "model": "m", "base_url": "https://h/v1", "endpoints": [{"base_url": "https://i/v1"}]},
+        {"backend": "openai", "model": "m", "endpoints": [{"base_url": "https://i/v1"}, {"base_url": "https://i/v1/"}]},
+        {"backend": "openai", "model": "m", "endpoints": [{"base_url": "https://u:p@i/v1"}]},
         {"backend": "embedded", "threads": 0},
         {"backend": "nobody"},
     ],
@@ -278,6 +432,22 @@ def test_the_longest_part_of_a_prompt_decides_a_scripted_answer_in_any_order() -
         open_teacher(ScriptedConfig(answers={"lung": "1"})).ask(REQUEST)
 
 
+def test_what_only_disturbs_a_script_does_not_change_who_answers() -> None:
+    plain = ScriptedConfig(answers={"a": "1"})
+    disturbed = plain.model_copy(update={"failures": {1: "timeout"}, "delay_s": 0.1, "dies_every": 7, "in_flight": 9})
+    assert open_teacher(disturbed).revision == open_teacher(plain).revision
+
+
+def test_a_script_answers_by_picture_role_and_seed_with_an_end_and_a_certainty_of_its_own() -> None:
+    cut_off = ScriptedAnswer(text="a no", finish_reason="length", entropy=0.25)
+    script = ScriptedConfig(answers={"picture ff": cut_off, "role blind": "unseen"}, otherwise=("even", "odd"))
+    teacher, asked = open_teacher(script), replace(REQUEST, logprobs=True, seed=3)
+    shown = replace(asked, pictures=(Picture("ff", "image/png", b"", 1, 1),))
+    assert teacher.ask(shown) == Reply("a no", "length", 5, 2, 0.25)
+    assert [teacher.ask(replace(asked, seed=n)).text for n in (2, 3)] == ["even", "odd"]
+    assert teacher.ask(replace(asked, role="blind")).text == "unseen"
+
+
 def test_what_is_missing_is_said_with_the_line_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,16 +465,6 @@ def test_the_vllm_teacher_hides_a_folder_and_names_its_settings_without_loading_
     assert teacher.revision.startswith("abc+vllm-")
     assert teacher.revision.endswith("bfloat16+len-4096")
     assert "vllm" not in sys.modules
-
-
-def test_vllm_is_imported_in_one_module_only() -> None:
-    def imports(path: Path) -> set[str]:
-        nodes = list(ast.walk(ast.parse(path.read_text())))
-        named = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
-        return named | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
-
-    users = [p.name for p in (ROOT / "synth").rglob("*.py") if any(m.split(".")[0] == "vllm" for m in imports(p))]
-    assert users == ["teacher.py"]
 
 
 # --- the embedded model ----------------------------------------------------------------------------------------------

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import ValidationError
 
 from manifests.errors import TeacherError
 from manifests.record import Fact, Record, to_json
-from manifests.sample import Answer, Draft, Proof, Turn, draft_from_json
-from synth.requests import Answered, Ask, Ledger, ask
+from manifests.sample import Answer, Draft, Proof, Turn
+from synth.requests import Answered, Ledger, ask
 from synth.tasks import cot, narrate
 from synth.teacher import EmbeddedConfig, Request, ScriptedConfig, Teacher, available, open_teacher
 from synth.verify import verify_answer
+from tests.synth.talk import spoken, subject
 
+Answerer = Callable[[Request], Answered]
+Script = Callable[[str], Answerer]
 FACTS = (
     Fact("modality", "CT", "dicom:0008,0060"),
     Fact("body_part", "ABDOMEN", "dicom:0018,0015"),
@@ -39,7 +43,7 @@ def record(
                   question=qa[0], answer=qa[1])  # fmt: skip
 
 
-def asking(teacher: Teacher, root: Path, seen: list[Request] | None = None) -> Ask:
+def asking(teacher: Teacher, root: Path, seen: list[Request] | None = None) -> Answerer:
     def one(request: Request) -> Answered:
         if seen is not None:
             seen.append(request)
@@ -49,8 +53,19 @@ def asking(teacher: Teacher, root: Path, seen: list[Request] | None = None) -> A
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Callable[[str], Ask]:
+def script(tmp_path: Path) -> Script:
     return lambda answer: asking(open_teacher(ScriptedConfig(otherwise=answer)), tmp_path)
+
+
+def told(
+    task: ModuleType,
+    about: Record,
+    config: narrate.Narrate | cot.Cot,
+    answer: Answerer,
+    given: Sequence[Draft] = (),
+) -> list[Draft]:
+    drafts: list[Draft] = spoken(task.drafts(subject(about), config, 7, given), answer)
+    return drafts
 
 
 def caption(text: str) -> str:
@@ -64,14 +79,15 @@ def reasoned(reasoning: str, answer: str) -> str:
 GOOD = "Computed tomography of the abdomen; the spleen has a volume of 142.3 mL."
 
 
-def test_a_sentence_that_the_facts_bear_out_is_accepted_with_its_author(script: Callable[[str], Ask]) -> None:
-    (draft,) = narrate.drafts(record(), None, narrate.Narrate(), 7, script(caption(GOOD)))
+def test_a_sentence_that_the_facts_bear_out_is_accepted_with_its_author(
+    script: Script,
+) -> None:
+    (draft,) = told(narrate, record(), narrate.Narrate(), script(caption(GOOD)))
     assert (draft.accepted, draft.reason, draft.text, draft.stage) == (True, "", GOOD, "pretrain")
     assert all(v.passed for v in draft.verdicts)
     assert draft.teacher.model == "scripted"
     assert len(draft.teacher.request_key) == 64
     assert draft.teacher.prompt_id in narrate.prompt_ids(narrate.Narrate())
-    assert draft_from_json(to_json(draft)) == draft
 
 
 @pytest.mark.parametrize(
@@ -99,9 +115,9 @@ def test_a_sentence_that_the_facts_bear_out_is_accepted_with_its_author(script: 
 )
 @pytest.mark.slow
 def test_a_sentence_that_goes_beyond_the_facts_is_caught_by_the_check_of_that_name(
-    script: Callable[[str], Ask], answer: str, reason: str
+    script: Script, answer: str, reason: str
 ) -> None:
-    (draft,) = narrate.drafts(record(), None, narrate.Narrate(), 7, script(answer))
+    (draft,) = told(narrate, record(), narrate.Narrate(), script(answer))
     assert not draft.accepted
     assert reason in [v.check for v in draft.verdicts if not v.passed]
     assert draft.reason == next(v.check for v in draft.verdicts if not v.passed)
@@ -109,11 +125,8 @@ def test_a_sentence_that_goes_beyond_the_facts_is_caught_by_the_check_of_that_na
 
 def test_the_teacher_is_told_what_a_picture_shows_and_not_who_was_examined(tmp_path: Path) -> None:
     seen: list[Request] = []
-    narrate.drafts(
-        record(), None, narrate.Narrate(), 7, asking(open_teacher(ScriptedConfig(otherwise="x")), tmp_path, seen)
-    )
-    told = seen[0].messages[-1][1]
-    assert told == (
+    told(narrate, record(), narrate.Narrate(), asking(open_teacher(ScriptedConfig(otherwise="x")), tmp_path, seen))
+    assert seen[0].messages[-1][1] == (
         '"""\nModality: computed tomography\nBody part: abdomen\nSide: left\nStructures: spleen\n'
         'Volume: spleen 142.3 mL\n"""'
     )
@@ -124,7 +137,7 @@ def test_a_text_is_told_from_its_own_beginning_without_what_it_excludes(tmp_path
     facts = (Fact("code", "K50", "icd10cm:code"),)
     answer = caption("Code K50 is Crohn's disease, which includes ulcerative colitis.")
     teacher = open_teacher(ScriptedConfig(otherwise=answer))
-    (draft,) = narrate.drafts(record("text", facts, ICD), None, narrate.Narrate(), 7, asking(teacher, tmp_path, seen))
+    (draft,) = told(narrate, record("text", facts, ICD), narrate.Narrate(), asking(teacher, tmp_path, seen))
     assert "granulomatous" in seen[0].messages[-1][1]
     assert "colitis" not in seen[0].messages[-1][1]
     assert (draft.accepted, draft.reason) == (False, "grounded")
@@ -132,18 +145,18 @@ def test_a_text_is_told_from_its_own_beginning_without_what_it_excludes(tmp_path
 
 def test_a_record_of_which_nothing_is_known_asks_nothing(tmp_path: Path) -> None:
     nobody = asking(open_teacher(ScriptedConfig()), tmp_path)
-    assert narrate.drafts(record(facts=()), None, narrate.Narrate(), 7, nobody) == []
-    assert narrate.drafts(record("text", FACTS, ""), None, narrate.Narrate(), 7, nobody) == []
-    assert cot.drafts(record(), None, cot.Cot(), 7, nobody) == []
+    assert told(narrate, record(facts=()), narrate.Narrate(), nobody) == []
+    assert told(narrate, record("text", FACTS, ""), narrate.Narrate(), nobody) == []
+    assert told(cot, record(), cot.Cot(), nobody) == []
 
 
 def test_a_refusal_is_a_draft_that_says_so_and_a_wrong_set_up_stops(tmp_path: Path) -> None:
     refusing = asking(open_teacher(ScriptedConfig()), tmp_path)
-    (draft,) = narrate.drafts(record(), None, narrate.Narrate(), 7, refusing)
+    (draft,) = told(narrate, record(), narrate.Narrate(), refusing)
     assert (draft.accepted, draft.reason, draft.verdicts[0].evidence) == (False, "answered", "refused")
     broken = asking(open_teacher(ScriptedConfig(failures={1: "unauthorised"})), tmp_path / "other")
     with pytest.raises(TeacherError, match="unauthorised"):
-        narrate.drafts(record(), None, narrate.Narrate(), 7, broken)
+        told(narrate, record(), narrate.Narrate(), broken)
 
 
 # --- cot -------------------------------------------------------------------------------------------------------------
@@ -153,9 +166,9 @@ REASON = "The structure with a volume of 142.3 mL is the spleen."
 
 
 def test_a_right_answer_with_true_reasoning_becomes_a_think_answer_turn_that_verifies(
-    script: Callable[[str], Ask],
+    script: Script,
 ) -> None:
-    (draft,) = cot.drafts(record(qa=QUESTION), None, cot.Cot(), 7, script(reasoned(REASON, "Spleen")))
+    (draft,) = told(cot, record(qa=QUESTION), cot.Cot(), script(reasoned(REASON, "Spleen")))
     assert (draft.accepted, draft.reason, draft.stage) == (True, "", "sft")
     assert draft.turns == (
         Turn("user", QUESTION[0]),
@@ -163,7 +176,6 @@ def test_a_right_answer_with_true_reasoning_becomes_a_think_answer_turn_that_ver
     )
     assert draft.answer == Answer("label", "spleen", "label")
     assert verify_answer(draft.turns[1].content, draft.answer).passed
-    assert draft_from_json(to_json(draft)) == draft
 
 
 @pytest.mark.parametrize(
@@ -177,17 +189,15 @@ def test_a_right_answer_with_true_reasoning_becomes_a_think_answer_turn_that_ver
         (json.dumps({"reasoning": REASON}), "schema"),
     ],
 )
-def test_a_wrong_answer_or_untrue_reasoning_is_thrown_away(
-    script: Callable[[str], Ask], answer: str, reason: str
-) -> None:
-    (draft,) = cot.drafts(record(qa=QUESTION), None, cot.Cot(), 7, script(answer))
+def test_a_wrong_answer_or_untrue_reasoning_is_thrown_away(script: Script, answer: str, reason: str) -> None:
+    (draft,) = told(cot, record(qa=QUESTION), cot.Cot(), script(answer))
     assert not draft.accepted
     assert reason in [v.check for v in draft.verdicts if not v.passed]
 
 
-def test_a_question_is_no_evidence_for_what_it_asks(script: Callable[[str], Ask]) -> None:
+def test_a_question_is_no_evidence_for_what_it_asks(script: Script) -> None:
     asked = record(qa=("Is there a tumor of the spleen?", "yes"))
-    (draft,) = cot.drafts(asked, None, cot.Cot(), 7, script(reasoned("There is a tumor of the spleen.", "yes")))
+    (draft,) = told(cot, asked, cot.Cot(), script(reasoned("There is a tumor of the spleen.", "yes")))
     assert (draft.accepted, draft.reason) == (False, "findings")
 
 
@@ -195,22 +205,24 @@ def test_the_teacher_never_sees_the_gold(tmp_path: Path) -> None:
     seen: list[Request] = []
     gold = "granulomatous enteritis"
     asked = record("text", (), f"Note. Answer: {gold}", ("What does it include?", gold))
-    cot.drafts(asked, None, cot.Cot(), 7, asking(open_teacher(ScriptedConfig(otherwise="x")), tmp_path, seen))
+    told(cot, asked, cot.Cot(), asking(open_teacher(ScriptedConfig(otherwise="x")), tmp_path, seen))
     assert gold not in to_json(seen[0])
     assert "What does it include?" in seen[0].messages[-1][1]
 
 
-def test_a_program_drafts_question_brings_its_gold_and_its_proofs(script: Callable[[str], Ask]) -> None:
+def test_a_program_drafts_question_brings_its_gold_and_its_proofs(
+    script: Script,
+) -> None:
     gold = Answer("number", "142.3", "number", "ml", 0.05)
     proof = Proof(-1, "volume_ml(mask=spleen)", "142.3", "ml")
     program = Draft(
         "0" * 32, "rlvr", "measure", 0, (Turn("user", "Volume of the spleen?"),), answer=gold, proofs=(proof,)
     )
-    (draft,) = cot.drafts(record(), None, cot.Cot(), 7, script(reasoned(REASON, "142 mL")), [program, program])
+    (draft,) = told(cot, record(), cot.Cot(), script(reasoned(REASON, "142 mL")), [program, program])
     assert draft.accepted
     assert draft.answer == gold
     assert draft.proofs == (Proof(1, "volume_ml(mask=spleen)", "142.3", "ml"),)
-    (wrong,) = cot.drafts(record(), None, cot.Cot(), 7, script(reasoned(REASON, "242 mL")), [program])
+    (wrong,) = told(cot, record(), cot.Cot(), script(reasoned(REASON, "242 mL")), [program])
     assert (wrong.accepted, wrong.reason) == (False, "number")
 
 
@@ -222,7 +234,7 @@ def test_attempts_end_with_the_first_accepted_one_and_each_has_its_own_seed(tmp_
         text = reasoned(REASON, "spleen" if len(seen) == 3 else "liver")
         return ask(open_teacher(ScriptedConfig(otherwise=text)), request, Ledger(tmp_path))
 
-    made = cot.drafts(record(qa=QUESTION), None, cot.Cot(attempts=5, temperature=0.8), 7, third_is_right)
+    made = told(cot, record(qa=QUESTION), cot.Cot(attempts=5, temperature=0.8), third_is_right)
     assert [d.accepted for d in made] == [False, False, True]
     assert [d.part for d in made] == [0, 1, 2]
     assert [r.seed for r in seen] == [7, 8, 9]
@@ -248,12 +260,12 @@ def test_the_embedded_model_writes_drafts_whose_acceptance_follows_from_their_ve
     teacher, seen = open_teacher(EmbeddedConfig()), list[Request]()
     one = asking(teacher, tmp_path, seen)
     made = [
-        *narrate.drafts(record(), None, narrate.Narrate(), 7, one),
-        *cot.drafts(record(qa=QUESTION), None, cot.Cot(), 7, one),
+        *told(narrate, record(), narrate.Narrate(), one),
+        *told(cot, record(qa=QUESTION), cot.Cot(), one),
     ]
     again = [
-        *narrate.drafts(record(), None, narrate.Narrate(), 7, one),
-        *cot.drafts(record(qa=QUESTION), None, cot.Cot(), 7, one),
+        *told(narrate, record(), narrate.Narrate(), one),
+        *told(cot, record(qa=QUESTION), cot.Cot(), one),
     ]
     assert made == again  # the second time from the ledger
     for draft in made:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pydicom
@@ -16,21 +15,17 @@ from pydicom.data import get_testdata_file
 
 from manifests.errors import RecordError
 from manifests.record import Fact
-from manifests.sample import Answer
+from synth.claims import PIECE, pieces
 from synth.facts import VOCABULARY, body_part_words, structure_words, validate, value_of, words_for
 from synth.proofs import format_number
-from synth.quantities import quantities, unit_factor
 from synth.verify import (
     CHECKS,
     MAX_TEXT,
-    PIECE,
-    _pieces,
     faithfulness,
     latin_script,
     length,
     no_leak,
     not_empty,
-    verify_answer,
 )
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -38,188 +33,6 @@ PAIRED = (("kidney_left", "kidney_right"), ("lung_lower_lobe_left", "lung_lower_
 # mm3 of masks of a public CT, as published beside it (ct-totalsegmentator, example_seg_fast/statistics.json)
 VOLUMES = {"spleen": 260010, "kidney_right": 107892, "kidney_left": 99252, "liver": 1062450, "stomach": 128196,
            "pancreas": 14796, "gallbladder": 36423}  # fmt: skip
-
-
-def number(gold: str, unit: str = "", tolerance: float = 0.01) -> Answer:
-    return Answer("number", gold, "number", unit, tolerance)
-
-
-# --- rewards ---------------------------------------------------------------------------------------------------------
-
-NUMBERS: tuple[tuple[str, Answer, bool], ...] = (
-    ("12.5 mm", number("12.5", "mm"), True),
-    ("1.25 cm", number("12.5", "mm"), True),
-    ("0.0125 m", number("12.5", "mm"), True),
-    ("12,5 mm", number("12.5", "mm"), True),
-    ("12.5", number("12.5", "mm"), True),
-    ("It measures 12.5 millimetres.", number("12.5", "mm"), True),
-    ("12.5mm", number("12.5", "mm"), True),
-    ("12500 µm", number("12.5", "mm"), True),
-    ("12.5 cm", number("12.5", "mm"), False),
-    ("12.5 mL", number("12.5", "mm"), False),
-    ("12.5 mm²", number("12.5", "mm"), False),
-    ("12.5 mm or 13.9 mm", number("12.5", "mm"), False),
-    ("between 12 and 13 mm", number("12.5", "mm", 0.01), False),
-    ("more than 12.5 mm", number("12.5", "mm"), False),
-    ("< 12.5 mm", number("12.5", "mm"), False),
-    ("not 12.5 mm", number("12.5", "mm"), False),
-    ("-12.5 mm", number("12.5", "mm"), False),
-    ("1.25 cm (12.5 mm)", number("12.5", "mm"), True),
-    ("<answer>12.5 mm</answer>", number("12.5", "mm"), True),
-    ("first I thought 99 mm <answer>1.25 cm</answer>", number("12.5", "mm"), True),
-    ("<answer>12.5</answer> <answer>13.5</answer>", number("12.5", "mm"), False),
-    ("<think>99 or 3?</think> 12.5 mm", number("12.5", "mm"), True),
-    ("<answer></answer>", number("12.5", "mm"), False),
-    ("", number("12.5", "mm"), False),
-    ("five mg", number("5", "mg"), True),
-    ("5 mg", number("5", "mg"), True),
-    ("5 g", number("5", "mg"), False),
-    ("5000 µg", number("5", "mg"), True),
-    ("0.005 g", number("5", "mg"), True),
-    ("5 mcg", number("5", "mg"), False),
-    ("5 mmol", number("5", "mg"), False),
-    ("5 mg/dL", number("5", "mg"), False),
-    ("50 mg/L", number("5", "mg/dL"), True),
-    ("5 mg/dL", number("5", "mg/dL"), True),
-    ("5 g/dL", number("5", "mg/dL"), False),
-    ("1,062.45 mL", number("1062.45", "mL"), True),
-    ("1062 cc", number("1062.45", "mL"), True),
-    ("1.06 L", number("1062.45", "mL"), True),
-    ("1062.45 cm³", number("1062.45", "mL"), True),
-    ("1062450 mm3", number("1062.45", "mL"), True),
-    ("1062.45 L", number("1062.45", "mL"), False),
-    ("1.0624e3 mL", number("1062.45", "mL"), True),
-    ("1062.45 mm", number("1062.45", "mL"), False),
-    ("−3 HU", number("-3.0", "HU"), True),
-    ("-3 Hounsfield units", number("-3.0", "HU"), True),
-    ("3 HU", number("-3.0", "HU"), False),
-    ("-3 mL", number("-3.0", "HU"), False),
-    ("3", number("3", "", 0.0), True),
-    ("three", number("3", "", 0.0), True),
-    ("There are three separate parts.", number("3", "", 0.0), True),
-    ("3.0", number("3", "", 0.0), True),
-    ("4", number("3", "", 0.0), False),
-    ("3 mm", number("3", "", 0.0), False),
-    ("zero", number("0", "", 0.0), True),
-    ("none", number("0", "", 0.0), False),
-    ("The 3D mask has 2 parts", number("2", "", 0.0), True),
-    ("L1 and L2: 2 parts", number("2", "", 0.0), True),
-    ("12.50 s", number("12.5", "s"), True),
-    ("12500 ms", number("12.5", "s"), True),
-    ("0.208 min", number("12.5", "s"), True),
-    ("12.5 ms", number("12.5", "s"), False),
-    ("95 bananas", number("95", "mmHg"), True),
-    ("95 mmHg", number("95", "mmHg"), True),
-    ("12.7 kPa", number("95", "mmHg"), False),
-)
-LABELS: tuple[tuple[str, Answer, bool], ...] = tuple(
-    (said, Answer("label", gold, "label"), right)
-    for said, gold, right in (
-        ("melanoma", "melanoma", True),
-        ("Melanoma.", "melanoma", True),
-        ("  a MELANOMA ", "melanoma", True),
-        ("The answer is melanoma.", "melanoma", True),
-        ("<answer>melanoma</answer>", "melanoma", True),
-        ("It is a melanoma", "melanoma", True),
-        ("not melanoma", "melanoma", False),
-        ("no melanoma", "melanoma", False),
-        ("It is not a melanoma", "melanoma", False),
-        ("no sign of melanoma", "melanoma", False),
-        ("nevus, not melanoma", "melanoma", False),
-        ("melanoma or nevus", "melanoma", False),
-        ("nonmelanoma", "melanoma", False),
-        ("nevus", "melanoma", False),
-        ("left kidney", "left kidney|kidney_left", True),
-        ("Kidney-left", "left kidney|kidney_left", True),
-        ("right kidney", "left kidney|kidney_left", False),
-        ("kidney", "left kidney|kidney_left", False),
-        ("12 to 45", "12-45|12 to 45", True),
-        ("12-45", "12-45|12 to 45", True),
-        ("12-46", "12-45|12 to 45", False),
-        ("", "melanoma", False),
-        ("...", "melanoma", False),
-    )
-)
-YES_NO: tuple[tuple[str, Answer, bool], ...] = tuple(
-    (said, Answer("yes_no", gold, "yes_no"), right)
-    for said, gold, right in (
-        ("yes", "yes", True),
-        ("Yes.", "yes", True),
-        ("YES, the spleen lies on the left.", "yes", True),
-        ("The answer is yes.", "yes", True),
-        ("Answer: **no**", "no", True),
-        ("No, there is no effusion.", "no", True),
-        ("<answer>no</answer>", "no", True),
-        ("Looking at the image ... so: no", "no", True),
-        ("no", "yes", False),
-        ("yes", "no", False),
-        ("yes and no", "yes", False),
-        ("yes or no", "no", False),
-        ("No. Yes.", "yes", False),
-        ("not yes", "yes", False),
-        ("There is no effusion here.", "no", False),
-        ("maybe", "yes", False),
-        ("yesterday", "yes", False),
-        ("<answer>yes</answer><answer>no</answer>", "yes", False),
-        ("", "no", False),
-    )
-)
-MCQ: tuple[tuple[str, Answer, bool], ...] = tuple(
-    (said, Answer("mcq", "B", "mcq"), right)
-    for said, right in (
-        ("B", True), ("b", True), ("(B)", True), ("B.", True), ("B. Vitamin C", True), ("B) spleen", True),
-        ("**B**", True), ("Answer: B", True), ("The answer is B.", True), ("The correct option is (B).", True),
-        ("<answer>B</answer>", True), ("A would be wrong. <answer>B</answer>", True), ("Answer: B, because ...", True),
-        ("C seems unlikely.\nSo the answer is B.", True), ("<think>A? C?</think>B", True),
-        ("A", False), ("C. B", False), ("B or C", False), ("A and B", False), ("not B", False), ("ABC", False),
-        ("Answer: B\nAnswer: C", False), ("<answer>B</answer><answer>C</answer>", False), ("spleen", False),
-        ("Be careful", False), ("", False), ("Vitamin B", False), ("F", False), ("B\nC", False), ("B/C", False),
-    )
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("response", "answer", "right"), [*NUMBERS, *LABELS, *YES_NO, *MCQ])
-def test_each_reward_agrees_with_the_gold_list(response: str, answer: Answer, right: bool) -> None:
-    verdict = verify_answer(response, answer)
-    assert verdict.passed is right, verdict.evidence
-    assert verdict.score == float(right)
-
-
-def test_rewards_made_by_rule_from_real_measurements_have_no_error() -> None:
-    """Per structure: the value in five equal units is right; in three wrong units, off by 20 %, bounded is wrong."""
-    errors = []
-    for name, mm3 in VOLUMES.items():
-        gold = number(format_number(mm3 / 1000, 2), "mL", 0.05)
-        right = [f"{mm3 / 1000} mL", f"{mm3 / 1e6} L", f"{mm3} mm3", f"{mm3 / 1000:.2f} cc", f"{mm3 / 1000:,.2f} cm^3"]
-        wrong = [f"{mm3 / 1000} L", f"{mm3 / 1000} mm", f"{mm3} mL", f"{mm3 / 800:.1f} mL", f"at most {mm3 / 1000} mL"]
-        for said, expected in [*((r, True) for r in right), *((w, False) for w in wrong)]:
-            sentence = f"The volume of the {structure_words(name)} is {said}."
-            if verify_answer(sentence, gold).passed is not expected:
-                errors.append((sentence, gold))
-    assert errors == []
-
-
-def test_an_unknown_verifier_is_a_failed_verdict() -> None:
-    assert not verify_answer("B", Answer("mcq", "B", "exec")).passed
-
-
-@given(st.text(max_size=60), st.sampled_from(["number", "yes_no", "label", "mcq"]))
-@pytest.mark.slow
-def test_no_response_makes_a_verifier_raise(response: str, verifier: str) -> None:
-    assert verify_answer(response, Answer("x", "3", verifier, "mm", 0.1)).score in (0.0, 1.0)
-
-
-@given(st.text(alphabet="12.,-−+eE x×mlTL%to°/³²^3D\n", max_size=30))
-def test_no_text_makes_the_reading_of_quantities_raise(text: str) -> None:
-    assert all(text[q.start : q.end] == q.token for q in quantities(text))
-
-
-def test_verdicts_are_the_same_from_many_threads() -> None:
-    pairs = [(response, answer) for response, answer, _ in NUMBERS]
-    unit_factor.cache_clear()
-    with ThreadPoolExecutor(8) as pool:
-        many = list(pool.map(lambda pair: verify_answer(*pair), pairs * 4))
-    assert many == [verify_answer(*pair) for pair in pairs] * 4
 
 
 # --- faithfulness ----------------------------------------------------------------------------------------------------
@@ -407,23 +220,97 @@ def test_faithfulness_has_no_false_alarm_and_no_miss_on_the_gold_list() -> None:
 
 
 # What the docstring calls not covered. When one of these changes, the docstring is out of date.
+MEASURED = (Fact("caption", "A nodule of 3 mm in the left lung and a cyst of 9 mm in the liver.", "c"),)
 UNDETECTED = (
-    ("The left and right kidneys measure 107.89 mL and 99.25 mL, respectively.", "respectively"),
-    ("The spleen is marked. Its volume is 1062.45 mL.", "pronoun across sentences"),
-    ("The liver is four times as large as the spleen, 1062.45 mL.", ""),
-    ("The omentum is thickened.", "anatomy outside the list"),
+    ("A nodule of 9 mm in the left lung and a cyst of 3 mm in the liver.", "numbers swapped inside one caption"),
+    ("A cyst in the left lung and a nodule in the liver.", "findings swapped between organs that are both named"),
+    ("A nodule of 3 mm in the left lung, found on Monday.", "a word that no lexicon has"),
 )
 OVERSTRICT = (
     ("The liver is four times as large as the spleen.", "arithmetic on facts"),
     ("MRI was not performed.", "a modality that is only mentioned"),
     ("The CT measures the liver at 1000 mL.", "rounding beyond the places printed, without about"),
+    ("The liver is larger than the spleen.", "a comparison that the facts would bear out"),
 )
 
 
 def test_known_limits_are_still_what_the_docstring_says() -> None:
     facts = volume_facts()
-    assert [all(v.passed for v in faithfulness(text, facts, 1)) for text, _ in UNDETECTED] == [True, True, False, True]
-    assert [all(v.passed for v in faithfulness(text, facts, 1)) for text, _ in OVERSTRICT] == [False] * len(OVERSTRICT)
+    assert [failed(text, MEASURED) for text, _ in UNDETECTED] == [[]] * len(UNDETECTED)
+    assert all(failed(text, facts) for text, _ in OVERSTRICT)
+
+
+def failed(text: str, facts: tuple[Fact, ...]) -> list[str]:
+    return [v.check for v in faithfulness(text, facts, 1) if not v.passed]
+
+
+def caption(text: str) -> tuple[Fact, ...]:
+    return (Fact("caption", text, "column:text"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "wrong"),
+    [
+        ("Pneumonia.", "Possible pneumonia.", "certainty"),
+        ("There is pneumonia.", "Pneumonia cannot be excluded.", "certainty"),
+        ("A metastasis in the liver.", "A lesion in the liver, suspicious for metastasis.", "certainty"),
+        ("Consolidation represents pneumonia.", "Consolidation that may represent pneumonia.", "certainty"),
+        ("Suspected pneumonia.", "Possible pneumonia.", ""),
+        ("Pneumonia is not excluded.", "Pneumonia cannot be excluded.", ""),
+        ("Pneumonia.", "Possible pneumonia; in the follow-up, pneumonia was proven.", ""),
+        ("Possible pneumothorax.", "No pneumothorax.", "negation"),
+        ("The mass has grown.", "A mass in the left lung.", "comparison"),
+        ("The effusion is larger than before.", "The effusion has increased.", ""),
+        ("The effusion is smaller.", "The effusion has increased.", "comparison"),
+        ("Right effusion and right pneumothorax.", "Left effusion and right pneumothorax.", "sides"),
+        ("A cyst in the lower lobe.", "A cyst in the upper lobe.", "sides"),
+        ("The heart is enlarged.", "The heart is not enlarged.", "negation"),
+        ("A mass in the liver. There is fat stranding.", "A mass in the liver. There is no fat stranding.", "negation"),
+        ("The patient reports chest pain.", "The patient denies chest pain.", "negation"),
+        ("The trachea cannot be seen.", "The trachea is seen.", "negation"),
+        ("There is goitre with zorbing.", "A mass in the neck.", "findings"),
+        ("Hypersomething: haemangiomata.", "A hemangioma.", ""),
+        ("A large splenoblastoma.", "A large spleen.", "findings"),
+        ("A lesion.", "A melanoma.", ""),
+        ("A melanoma.", "A lesion.", "findings"),
+        ("Abdominal CT.", "CT of the liver.", ""),
+        ("CT of the liver.", "Abdominal CT.", "anatomy"),
+        ("Nothing of this kind is written anywhere.", "A mass in the liver.", "findings"),
+    ],
+)
+def test_what_a_caption_supposes_denies_compares_or_places_is_kept(said: str, known: str, wrong: str) -> None:
+    assert (wrong in failed(said, caption(known))) if wrong else failed(said, caption(known)) == []
+
+
+def test_respectively_and_a_pronoun_bind_a_number_to_its_organ_and_side() -> None:
+    facts = volume_facts()
+    for text in (
+        "The left and right kidneys measure 99.25 mL and 107.89 mL, respectively.",
+        "The spleen and the liver measure 260.01 mL and 1062.45 mL, respectively.",
+        "The spleen is marked. Its volume is 260.01 mL.",
+        "The left kidney is marked. It measures 99.25 mL.",
+    ):
+        assert failed(text, facts) == []
+    for text, check in (
+        ("The left and right kidneys measure 107.89 mL and 99.25 mL, respectively.", "sides"),
+        ("The spleen and the liver measure 1062.45 mL and 260.01 mL, respectively.", "anatomy"),
+        ("The spleen is marked. Its volume is 1062.45 mL.", "anatomy"),
+        ("The right kidney is marked. It measures 99.25 mL.", "sides"),
+        ("The abdomen measures 1062.45 mL.", "anatomy"),
+    ):
+        assert check in failed(text, facts)
+
+
+def test_two_sentences_that_differ_in_their_side_alone_are_both_known() -> None:
+    known = caption("The right kidney is seen. The left kidney is seen. No mass of the left kidney.")
+    assert failed("The left kidney is seen. The right kidney is seen.", known) == []
+    assert "sides" in failed("No mass of the right kidney.", known)
+
+
+def test_a_fact_that_is_uncertain_may_only_be_told_as_such() -> None:
+    facts = (Fact("finding", "uncertain", "column:pneumonia", about="pneumonia"),)
+    assert failed("Possible pneumonia.", facts) == []
+    assert failed("Pneumonia is present.", facts) == ["certainty"]
 
 
 def test_there_is_one_verdict_per_check_with_the_turn_and_the_offending_words() -> None:
@@ -439,9 +326,9 @@ def test_there_is_one_verdict_per_check_with_the_turn_and_the_offending_words() 
 @given(st.text(alphabet="a1.;\n \u00e9(", max_size=60), st.integers(0, 90))
 def test_pieces_are_the_text_and_none_is_long(text: str, times: int) -> None:
     whole = text * times
-    pieces = list(_pieces(whole))
-    assert "".join(pieces) == whole
-    assert all(0 < len(piece) <= PIECE for piece in pieces) or whole == ""
+    cut = list(pieces(whole))
+    assert "".join(cut) == whole
+    assert all(0 < len(piece) <= PIECE for piece in cut) or whole == ""
 
 
 def test_a_long_report_is_judged_as_its_sentences_are() -> None:
@@ -461,7 +348,9 @@ def test_a_text_beyond_the_bound_fails_every_check_and_says_so() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", ["12.5 ", "no ", "1, ", "1 x ", "1/", "the left liver 12.5 mL and ", "left ", "\n1"])
+@pytest.mark.parametrize(
+    "unit", ["12.5 ", "no ", "1, ", "1 x ", "1/", "the left liver 12.5 mL and ", "left ", "\n1", "no mass. "]
+)
 def test_time_grows_with_a_text_and_not_with_its_square(unit: str) -> None:
     """16,384 characters of each took up to minutes of CPU while anything looked around itself in all of them."""
     facts = (Fact("volume_ml", "12.5", "x", "mL", "liver"), Fact("laterality", "L", "x"))
