@@ -51,8 +51,8 @@ class Consultation(Config):
 
 
 class Exchange(Config):
-    answer: str = Field(min_length=2, max_length=200)
     question: str = Field(min_length=8, max_length=160)
+    answer: str = Field(min_length=2, max_length=200)
 
 
 class Conversation(Config):
