@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,12 @@ def test_another_policy_looks_at_nothing_again_and_the_ledger_still_tells(corpus
 
 @pytest.mark.slow
 def test_a_teacher_that_recites_an_item_is_not_believed(corpus: Path, tmp_path: Path) -> None:
+    """Its sentence is about what the texts are about, so no other check objects: only the pack knows it."""
+    about = "A hoarse captain, a pilot and the keeper of a lighthouse came to the harbour."
+    texts = [json.dumps({"id": f"t{n}", "text": f"{about} {clean}"}) for n, clean in enumerate(CLEAN)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(texts))
+    shutil.copy(corpus / "l.pack", tmp_path / "l.pack")
+    corpus = tmp_path
     teacher = {"backend": "scripted", "otherwise": json.dumps({"caption": RECITED})}
     tasks = [{"task": "source_text"}, {"task": "narrate", "grounded": 0}]
     believed = run_recipe(recipe(corpus, tmp_path, [], tasks=tasks, teacher=teacher), tmp_path / "a").manifest

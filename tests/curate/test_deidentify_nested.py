@@ -61,7 +61,7 @@ def cleaned(data: bytes, options: ProfileOptions, quick: bool) -> tuple[Any, set
             out.dataset.save_as(buffer, enforce_file_format=True)
         except RecordError as error:
             return error.reason, done
-        except BytesLengthException:  # a number of a wrong length that stays: pydicom cannot write it
+        except (BytesLengthException, ValueError):  # what pydicom cannot write: a wrong length, an ambiguous VR
             return "unwritable", done
     return (buffer.getvalue(), out.actions), done
 

@@ -152,9 +152,9 @@ def original_as_member(patch: pytest.MonkeyPatch) -> None:
         files.append(path)
         return read(path)
 
-    def taken_over(decoded: Any) -> tuple[Media, bytes]:
+    def taken_over(decoded: Any, number: int = 0) -> tuple[Media, bytes]:
         data = files[-1].read_bytes()
-        return dataclasses.replace(member(decoded)[0], size_bytes=len(data)), data
+        return dataclasses.replace(member(decoded, number)[0], size_bytes=len(data)), data
 
     patch.setattr(image, "read_image", remembered)
     patch.setattr(readers, "image_member", taken_over)

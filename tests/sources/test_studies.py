@@ -102,7 +102,8 @@ def test_a_study_column_that_the_table_lacks_is_a_mistake_of_the_recipe(folder: 
 def test_pairs_of_visits_become_samples_that_verify_and_share_a_split(folder: Path, tmp_path: Path) -> None:
     tasks = ["caption", {"task": "progression", "findings": ["effusion"]}]
     found = rows_of(tmp_path, source(folder, visits=True), tasks=tasks, select={"split": {"val": 0.5}})
-    assert [row["status"] for row in found if ">" in row["source_uri"]] == ["kept", "kept"]
+    pairs = [row for row in found if sum(f["role"] == "data" for f in row["lineage"]) == 2]
+    assert [row["status"] for row in pairs] == ["kept", "kept"]
     assert len({row["split"] for row in found if row["group"] == found[0]["group"] and row["status"] == "kept"}) <= 2
     asked = [s for s in samples(tmp_path / "out", "rlvr") if s["task"] == "progression"]
     assert [[m["member"] for m in s["media"]] for s in asked] == [["image1.png", "image2.png"]] * 2

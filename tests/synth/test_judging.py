@@ -252,7 +252,7 @@ def test_the_plan_names_every_check_and_why_it_does_not_run() -> None:
     every: frozenset[Role] = frozenset({"teacher", "blind", "judge"})
     assert planned(Judging(veto=Veto()), every, frozenset({"teacher"})) == dict.fromkeys(CHECKS, RUNS)
     nobody = planned(Judging(veto=Veto()), frozenset(), frozenset())
-    assert [name for name in CHECKS if nobody[name] == RUNS] == ["rewarding", "leak", "identifiers", "policy"]
+    assert [name for name in CHECKS if nobody[name] == RUNS] == ["orders", "rewarding", "leak", "identifiers", "policy"]
     assert [name for name in CHECKS if planned(NOTHING, every, every)[name] != OFF] == ["rewarding"]
     assert len(prompt_ids(Judging(veto=Veto()))) == 3
     assert prompt_ids(NOTHING) == ()
