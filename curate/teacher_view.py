@@ -12,6 +12,7 @@ along its first axis, rows down.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import io
 import tempfile
@@ -38,6 +39,7 @@ def looker(media: Sequence[Media], read: Callable[[str], bytes]) -> Callable[[in
     """`MediaView.look` over members: `look(most, side)`, at most `most` pictures in all, none longer than `side`."""
     shown = [m for m in media if m.kind != "mask"]
 
+    @functools.lru_cache(maxsize=1)  # the tasks of a record ask for the same ones
     def look(most: int, side: int) -> tuple[Picture, ...]:
         share = max(1, most // max(1, len(shown)))
         pixels = [p for m in shown[:most] for p in _pixels(m, read(m.member), 1 if m.kind == "image" else share)]

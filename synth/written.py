@@ -2,7 +2,8 @@
 
 The checks, in order: `answered` (there is a reply), `schema` (it is the JSON that was asked for), `not_empty`,
 `length`, `whole` (not broken off: brackets closed, no "of" or "which is" at the end), `plain_text` (no address, no tag,
-no control token), `repetition`, `not_led` (no word that stands only where a source gives orders to a model), `grounded`
+no control token), `repetition`, `not_led` (no word that stands only where a source gives orders to a model), `no_stray`
+(no word or sentence that looks put in from elsewhere), `grounded`
 (its content words stand in what the teacher was shown). `synth.verify.faithfulness` then
 judges numbers, sides, organs, findings and denials; its lexicons are closed, so that a fluent sentence about nothing
 passes it: `grounded` is what that sentence fails.
@@ -12,11 +13,14 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from manifests.record import Fact, Record
 from manifests.sample import Verdict
 from synth.facts import body_part_words, structure_words, words_for
+from synth.lexicon import modalities_in
+from synth.orders import order_in
 from synth.requests import Answered
 
 # What can be told of a record's media, in the order in which it is told. Who was examined, and on what machine, is
@@ -58,19 +62,13 @@ _SMALL = frozenset(_SMALL_WORDS.split())  # words that carry no content of their
 # ... and those of them that a whole sentence may end with; a single letter may be the answer to a multiple choice.
 _ENDING_WORDS = "yes no not one two image images scan scans picture study seen shown here both such this it"
 _ENDINGS = frozenset(_ENDING_WORDS.split())
-# Orders to a model inside source text (prompt injection), in the words that such orders have. What follows the first of
-# them may be more of it, so it is data that grounds nothing.
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|do not follow|stop following)\b[^.\n]{0,60}"
-    r"\b(?:instructions?|prompts?|rules?|above|before|previous|prior|earlier|system|guidelines?|context)\b"
-    r"|\byou are (?:now|no longer)\b|\b(?:new|updated|real|actual|hidden) (?:instructions?|task|system prompt)\b"
-    r"|\b(?:system|developer) (?:prompt|message|mode|override)\b|\b(?:as|you are) an? (?:ai|language model|assistant)\b"
-    r"|(?:^|[.;:,!?]\s*|\b(?:and|then|please|instead|you must|you should|you will)\s+)"
-    r"(?:(?:answer|reply|respond|output) with\b|(?:answer|reply|respond|output|print|say|repeat|return|write)\s+"
-    r"(?:only|just|exactly|the (?:word|text|string|following)\b))"
-    r"|(?:^|\n)\s*#{2,4}\s*(?:system|assistant|instructions?|response|human)\s*:",
-    re.IGNORECASE,
-)
+_SPELT = re.compile(r"(?:\b\w[ .\-_]){4,}\w\b")
+# Of so many content words of a sentence at least this share was shown.
+_OWN_SENTENCE, _OWN_SHARE = 4, 0.25
+_SHORT = 3  # letters of an abbreviation that says nothing
+_AMOUNT = re.compile(r"\d[\d.,]*(?:-?[a-zA-Zµ%°]{1,4})?")
+_STOP = re.compile(r"(?<=[.!?])\s+")
+_ODD = re.compile(r"\d|[^\W\d_].*[A-Z]|[^\x00-\u024f]")  # a digit, a capital within, a letter that is not Latin
 REPEATED_WORDS = 4
 MOST_REPEATED = 0.2  # share of runs of four words
 
@@ -129,8 +127,8 @@ def check_text(text: str, shown: str, least: float, longest: int, turn: int) -> 
     """The verdicts `not_empty`, `length` (characters), `whole`, `plain_text`, `repetition` (runs of four words) and
     `grounded` (`least`: share of words)."""
     words = content_words(text)
-    known = content_words(shown)
-    strange = [word for word in words if not _known(word, known)]
+    known = Known(shown)
+    strange = [word for word in words if word not in known]
     share = round(1 - len(strange) / len(words), 4) if words else 0.0
     last = (_WORD.findall(text) or [""])[-1].lower()
     whole = text.count("(") == text.count(")") and (last not in _SMALL or last in _ENDINGS or len(last) == 1)
@@ -141,6 +139,7 @@ def check_text(text: str, shown: str, least: float, longest: int, turn: int) -> 
         check_plain(text, turn),
         check_repetition(text, turn),
         check_led(text, shown, turn),
+        check_stray(text, shown, turn),
         _verdict(
             turn, "grounded", share, share >= least, ", ".join(strange[:6])[:120] or "every content word was shown"
         ),
@@ -168,25 +167,67 @@ def check_led(text: str, shown: str, turn: int) -> Verdict:
     """The verdict `not_led`: no content word of the answer stands only in what follows the first order to a model in
     what was shown. A source that gives orders loses what it says after them; it cannot win an answer by them.
 
-    Covered: orders in the usual English words. Not covered: orders in other words, which `grounded` and the checks of
-    facts meet like any other text."""
-    order = _ORDER.search(shown)
+    Covered: what `synth.orders` finds. Not covered: orders in other words, which `grounded` and the checks of facts
+    meet like any other text."""
+    order = order_in(shown)
     if order is None:
         return _verdict(turn, "not_led", 1.0, True, "")
-    before, after = content_words(shown[: order.start()]), content_words(shown[order.start() :])
-    led = [word for word in content_words(text) if _known(word, after) and not _known(word, before)]
+    before, after = Known(shown[: order.start]), Known(shown[order.start :])
+    led = [word for word in content_words(text) if word in after and word not in before]
     return _verdict(turn, "not_led", float(not led), not led, ", ".join(led[:6])[:120])
+
+
+def check_stray(text: str, shown: str, turn: int, sentences: bool = True) -> Verdict:
+    """The verdict `no_stray`: nothing that looks put in from elsewhere (a picture may give orders too). Not shown, and
+    so stray, are names and words of letters mixed with digits or with capitals inside, words in other letters than
+    Latin ones, letters in a row, unseen characters, and, where `sentences`, a sentence that says nothing of what was
+    shown. Case, width and accents do not count; numbers with their units are of `faithfulness`.
+
+    Not covered: ordinary words within a sentence about what was shown; their share is `grounded`'s."""
+    known = Known(shown)
+    said = unicodedata.normalize("NFKC", text)
+    odd = [ch for ch in text if unicodedata.category(ch) in ("Cf", "Co", "Cn")][:1]
+    odd += [m[0] for m in _SPELT.finditer(said) if m[0].lower() not in known.text]
+    for sentence in _STOP.split(said):
+        found = _WORD.findall(sentence)
+        odd += [w for n, w in enumerate(found) if _is_odd(w, n == 0) and not known.has(w)]
+        words = content_words(sentence)
+        if sentences and len(words) >= _OWN_SENTENCE and sum(w in known for w in words) < _OWN_SHARE * len(words):
+            odd.append(sentence)
+    return _verdict(turn, "no_stray", float(not odd), not odd, ", ".join(odd[:6])[:120])
+
+
+def _is_odd(word: str, first: bool) -> bool:
+    """Whether a word has the looks of a name, a code or another script."""
+    if _AMOUNT.fullmatch(word) or (len(word) <= _SHORT and word.isalpha() and word.isascii()) or modalities_in(word):
+        return False
+    name = word[0].isupper() and not first and len(word) > _SHORT
+    return name or _ODD.search(word) is not None
+
+
+class Known:
+    """The content words of what was shown. A word is known by itself, or by a beginning of five
+    letters: scan, scans; abdomen, abdominal."""
+
+    def __init__(self, shown: str) -> None:
+        self.text = unicodedata.normalize("NFKC", shown).lower()
+        self.words = frozenset(content_words(self.text))
+        self.beginnings = frozenset(word[:5] for word in self.words if len(word) >= 5)
+
+    def __contains__(self, word: object) -> bool:
+        if not isinstance(word, str):
+            return False
+        return word in self.words or (len(word) >= 5 and word[:5] in self.beginnings)
+
+    def has(self, word: str) -> bool:
+        """Whether a word, or each part of it, stands in what was shown."""
+        return word.lower() in self or all(p in self for p in re.split(r"[.-]", word.lower()) if p)
 
 
 def content_words(text: str) -> list[str]:
     """The words of a text in lower case, each once, in order, without those that carry no content."""
     words = (word.lower() for word in _WORD.findall(text))
     return list(dict.fromkeys(word for word in words if word not in _SMALL))
-
-
-def _known(word: str, known: Sequence[str]) -> bool:
-    """A word is known by itself, or by a beginning of five letters: scan, scans; abdomen, abdominal."""
-    return word in known or (len(word) >= 5 and any(len(k) >= 5 and k[:5] == word[:5] for k in known))
 
 
 def first_failed(verdicts: Sequence[Verdict]) -> str:

@@ -1,5 +1,6 @@
 """The chain of checks over all drafts of a record, programs' and teachers' alike.
 
+    orders       no field of the record gives an order to a model (`synth.orders`): what it holds may be made for one
     rewarding    RLVR is rewarded only by a verifier that is measured to reward no wrong answer
     leak         the question does not hold its answer
     identifiers  a teacher's words hold no date, name, number or address that the source does not
@@ -9,7 +10,7 @@
     shuffle      the choice does not depend on the order of the options          asks
     veto         a judge of another family does not call it bad                  asks
 
-The first four cost nothing and come first; what they reject is not asked about. The next three are asked at the same
+The first five cost nothing and come first; what they reject is not asked about. The next three are asked at the same
 time, and the judge is asked about what they left. Each verdict is stored, and `reason` is that of the first check that
 failed. A draft that was rejected before is passed through as it is. Faithfulness, the verdicts of a draft's own task,
 was judged before, when the draft was written.
@@ -28,21 +29,32 @@ from synth.chat import Role
 from synth.judging.blind import blind, shuffle, solver
 from synth.judging.checks import identifiers, leak, policy, rewarded
 from synth.judging.config import Judging
-from synth.judging.questions import Finding, movable, shows_media
+from synth.judging.questions import Finding, finding, movable, shows_media
 from synth.judging.veto import concerns, veto
 from synth.judging.window import pass_rate
+from synth.orders import orders_of
 from synth.tasks.subject import Subject
 
 RUNS = "runs"
 OFF = "off in the recipe"
-CHECKS = ("rewarding", "leak", "identifiers", "policy", "pass_rate", "blind", "shuffle", "veto")
+CHECKS = ("orders", "rewarding", "leak", "identifiers", "policy", "pass_rate", "blind", "shuffle", "veto")
 
 
 def judged(subject: Subject, drafts: Sequence[Draft], config: Judging, seed: int) -> Asking:
     """The drafts of a record with the verdicts of every check that the configuration and the teachers allow, in their
     order. Raises `RecipeError` for a bad prompt file."""
+    drafts = _unordered(subject.record, drafts) if config.orders else drafts
     made = yield from in_turn([_judged(subject, draft, config, seed) for draft in drafts])
     return list(made)
+
+
+def _unordered(record: Record, drafts: Sequence[Draft]) -> Sequence[Draft]:
+    """All drafts of a record, programs' too, rejected where one of its fields gives an order to a model, since every
+    sample carries the record's facts; where none does, that says no verdict of its own."""
+    where = orders_of(record) if drafts else ""
+    if not where:
+        return drafts
+    return [with_findings(draft, [finding("orders", "order_in_source", 0.0, where)]) for draft in drafts]
 
 
 def _judged(subject: Subject, draft: Draft, config: Judging, seed: int) -> Talk[Draft]:
@@ -98,6 +110,7 @@ def planned(config: Judging, roles: frozenset[Role], sees: frozenset[Role]) -> M
     """For each of `CHECKS` "runs", or in words why it does not, or not everywhere; for the manifest and the report."""
     plan = dict.fromkeys(CHECKS, RUNS)
     off = {
+        "orders": not config.orders,
         "leak": not config.leak,
         "identifiers": not config.identifiers,
         "policy": not config.policy,

@@ -97,6 +97,7 @@ class Judging(Config):
     """The checks of all drafts of a record, in this order; null leaves one out. That RLVR is rewarded only by verifiers
     measured to reward no wrong answer cannot be left out."""
 
+    orders: bool = True
     leak: bool = True
     identifiers: bool = True
     policy: bool = True

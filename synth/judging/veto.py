@@ -57,7 +57,8 @@ def veto(subject: Subject, draft: Draft, config: Veto, seed: int) -> Talk[Findin
         why = answered.error.reason if answered.error else "not the JSON that was asked for"
         return finding("veto", "", 0.5, f"no opinion: {why}")
     bad = opinion.verdict == "bad"
-    return finding("veto", "vetoed" if bad else "", 0.0 if bad else 1.0, " ".join(opinion.reason.split()))
+    why = " ".join(opinion.reason.split()) if bad else "the judge calls it good"  # nobody checks a judge's words
+    return finding("veto", "vetoed" if bad else "", 0.0 if bad else 1.0, why)
 
 
 def draft_text(draft: Draft) -> str:

@@ -30,7 +30,7 @@ from synth.judging.config import Routing
 from synth.judging.routing import Sampled, routed
 from synth.tasks.subject import Subject
 from synth.verify import faithfulness, verify_answer
-from synth.written import check_plain, check_text, excerpt, fact_lines, first_failed, read_fields
+from synth.written import check_plain, check_stray, check_text, excerpt, fact_lines, first_failed, read_fields
 
 TURN = 1  # the assistant's
 
@@ -143,6 +143,7 @@ def _attempt(
         turns = (*turns, Turn("assistant", response))
         told = f"{shown}\n{asked.question}"
         verdicts += [*check_text(reasoning, told, config.grounded, config.longest, TURN), check_plain(said, TURN)]
+        verdicts.append(check_stray(said, f"{told}\n{asked.answer.gold}\n{asked.answer.options}", TURN, False))
         # A question states nothing: for faithfulness it is no fact.
         verdicts += faithfulness(reasoning, (*record.facts, Fact("caption", shown or "none", "shown")), TURN)
         earned = verify_answer(response, asked.answer)

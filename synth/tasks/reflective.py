@@ -47,10 +47,10 @@ from synth.tasks.subject import Subject
 from synth.tasks.teaching import Limits, asked, check_statement, read_as, settled, verdict
 from synth.tasks.teaching import prompt_ids as ids_of
 from synth.verify import faithfulness, normal_form, verify_answer
-from synth.written import check_plain, check_repetition, excerpt, fact_lines
+from synth.written import check_plain, check_repetition, check_stray, excerpt, fact_lines
 
 TURN = 1  # the assistant's
-_WRITTEN = frozenset({"not_empty", "length", "whole", "plain_text", "not_led", "grounded"})
+_WRITTEN = frozenset({"not_empty", "length", "whole", "plain_text", "not_led", "no_stray", "grounded"})
 __all__ = ["Reflective", "drafts", "prompt_ids"]
 
 
@@ -211,6 +211,7 @@ def _judged(chain: Chain, question: _Question, subject: Subject, config: Reflect
         *faithfulness(stands, known, TURN),
         *(check_plain(said, TURN) for said in (chain.attempt, chain.first, chain.final)),
         *(check_repetition(said, TURN) for said in parts),
+        *(check_stray(said, told, TURN, sentences=False) for said in (*parts, chain.first, chain.final)),
         verdict(
             "distinct", len({normal_form(said) for said in parts}) == len(parts), "attempt, critique, reasoning", TURN
         ),

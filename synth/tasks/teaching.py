@@ -29,7 +29,15 @@ from synth.requests import Answered
 from synth.tasks.common import seeded, shuffled
 from synth.tasks.subject import Subject
 from synth.verify import faithfulness, length, no_leak, normal_form, not_empty
-from synth.written import check_led, check_plain, check_repetition, check_text, content_words, first_failed
+from synth.written import (
+    check_led,
+    check_plain,
+    check_repetition,
+    check_stray,
+    check_text,
+    content_words,
+    first_failed,
+)
 
 M = TypeVar("M", bound=Config)
 LETTERS = "ABCDE"
@@ -159,6 +167,7 @@ def check_question(question: str, golds: Collection[str], shown: str, facts: Seq
         check_plain(question, 0),
         check_repetition(question, 0),
         check_led(question, shown, 0),
+        check_stray(question, lines, 0, sentences=False),
         next((v for v in leaks if not v.passed), leaks[0]),
         *(v for v in faithfulness(question, known, 0) if v.check in _PRESUMED),
         _verdict("presumes", not presumed, ", ".join(sorted(presumed)), 0),
@@ -187,18 +196,20 @@ def check_agreed(said: str, gold: str, least: float, turn: int) -> Verdict:
 
 
 def check_options(gold: str, wrong: Sequence[str], source: str, turn: int) -> list[Verdict]:
-    """The checks of the wrong options of a multiple choice: distinct, none standing in the source, plain, and of
-    a length that does not give the right one away."""
+    """The checks of the wrong options of a multiple choice: distinct, none standing in the source, plain, ordinary
+    words, and of a length that does not give the right one away."""
     forms = [normal_form(o) for o in (gold, *wrong)]
     twice = next((f for n, f in enumerate(forms) if not f or f in forms[:n]), "")
     inside = next((w for w in wrong if f" {normal_form(w)} " in f" {normal_form(source)} "), "")
     longest = max((len(w) for w in wrong), default=0)
     marked = next((v for v in (check_plain(w, turn) for w in wrong) if not v.passed), check_plain("", turn))
+    stray = next((v for v in (check_stray(w, source, turn, False) for w in wrong) if not v.passed), None)
     return [
         _verdict("options_distinct", len(set(forms)) == len(forms) and "" not in forms, twice, turn),
         _verdict("not_in_source", not inside, inside, turn),
         _verdict("option_length", longest / 3 <= len(gold) <= 2 * longest, f"{len(gold)} and {longest} at most", turn),
         marked,
+        stray or check_stray("", "", turn),
     ]
 
 

@@ -135,6 +135,9 @@ class Obedient:
     def ask(self, request: Request) -> Reply:
         return Reply(json.dumps({"caption": self.said}), "stop", 1, 1)
 
+    def count(self, request: Request) -> int:
+        return 0
+
     def close(self) -> None:
         """Nothing is open."""
 

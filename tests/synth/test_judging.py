@@ -25,7 +25,7 @@ from synth.judging.veto import Opinion, agreement, interval
 from tests.synth.judges import ORGAN, PICTURE, Fake, about, answer, choice, held, letter_of, record
 
 WRITER = Authorship("m", "r", "p@1", "0" * 64)
-NOTHING = Judging(leak=False, identifiers=False, policy=False, window=None, blind=None, shuffle=None)
+NOTHING = Judging(orders=False, leak=False, identifiers=False, policy=False, window=None, blind=None, shuffle=None)
 
 
 def run(drafts: list[Draft], config: Judging, teachers: dict[Role, Fake], of: Record | None = None) -> list[Draft]:
