@@ -66,6 +66,11 @@ def load(view: MediaView, media: Media) -> Array:
     return array
 
 
+def shows_several(view: MediaView) -> bool:
+    """Whether several pictures are shown, so that "this image" would not say which."""
+    return sum(m.kind == "image" for m in view.media) > 1
+
+
 def mask_labels(view: MediaView) -> tuple[str, ...]:
     """The labels of the masks that travel, each once, in order of first appearance."""
     return tuple(dict.fromkeys(m.label for m in view.media if m.kind == "mask" and m.label))

@@ -22,6 +22,7 @@ from synth.proofs import MediaView, call_text, evaluate, mask_labels
 from synth.tasks.common import finish, joined, pick, with_article
 from synth.tasks.phrases import REQUESTS
 from synth.tasks.seen import decided, is_clip, plane_shown
+from synth.views import shows_several
 
 
 class Caption(Config):
@@ -71,7 +72,7 @@ def _opening(view: MediaView, kind: str) -> _Said:
     technique = words_for(modality).removesuffix(" imaging")  # "magnetic resonance image", not "imaging image"
     noun = " ".join(word for word in (plane.lower(), technique, kind) if word)
     where = " ".join(word for word in (side, body_part_words(part)) if word) if part else ""
-    sentence = f"This is {with_article(noun)}"
+    sentence = f"These are {noun}s" if shows_several(view) else f"This is {with_article(noun)}"
     sentence += f" of the {where}" if where else f" of the {side} side" if side in ("left", "right") else ""
     sentence += f" in {position.upper()} projection" if position else ""
     pairs = ((modality, by_modality), (plane, by_plane), (part, by_part), (side, by_side), (position, by_position))
@@ -152,7 +153,8 @@ def describe(view: MediaView, kind: str, config: Caption) -> list[_Said]:
 
 
 def drafts(record: Record, view: MediaView, config: Caption, seed: int) -> list[Draft]:
-    """A pretrain text (proofs of turn -1) and a conversation (turn 1); none for text, or where nothing is known."""
+    """A pretrain text (proofs of turn -1) and, of one medium, a conversation (turn 1); none for text, or where nothing
+    is known."""
     if record.kind == "text":
         return []
     said = describe(view, record.kind, config)
@@ -165,7 +167,7 @@ def drafts(record: Record, view: MediaView, config: Caption, seed: int) -> list[
     shown = (Turn("user", request), Turn("assistant", text))
     at_text = tuple(Proof(-1, call, result.value, result.unit) for call, result in results)
     at_turn = tuple(Proof(1, call, result.value, result.unit) for call, result in results)
-    return [
-        finish(Draft(record.key, "pretrain", "caption", 0, text=text, proofs=at_text)),
-        finish(Draft(record.key, "sft", "caption", 0, turns=shown, proofs=at_turn)),
-    ]
+    made = [finish(Draft(record.key, "pretrain", "caption", 0, text=text, proofs=at_text))]
+    if not shows_several(view):  # of which a request for "this image" would not say which is meant
+        made.append(finish(Draft(record.key, "sft", "caption", 0, turns=shown, proofs=at_turn)))
+    return made

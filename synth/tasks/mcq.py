@@ -21,6 +21,7 @@ from synth.tasks.mcq_asks import Choice
 from synth.tasks.phrases import STEMS
 from synth.tasks.spacing import spacing_words
 from synth.verify import no_leak
+from synth.views import shows_several
 
 LETTERS = "ABCDE"
 _TRIES = 6  # how many measured questions per one wanted are computed before a record is given up
@@ -69,8 +70,10 @@ def _lay_out(choice: Choice, seed: int, key: str) -> tuple[str, str, str]:
 
 def drafts(record: Record, view: MediaView, config: Mcq, seed: int) -> list[Draft]:
     """Per question one conversation (sft) and, where it is rewarded, one prompt (rlvr) of the same part, 0..n-1; the
-    proof is on the value shown."""
+    proof is on the value shown. None where several pictures are shown: "this image" would not say which."""
     out: list[Draft] = []
+    if shows_several(view):
+        return out
     spacing = spacing_words(view) if config.state_spacing else ""
     for part, choice in enumerate(_first(_choices(record, view, config, seed), config.max_questions)):
         stem, lines, letter = _lay_out(choice, seed, record.key)

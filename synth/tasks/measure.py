@@ -25,6 +25,7 @@ from synth.tasks.common import finish, for_gold, pick
 from synth.tasks.phrases import ANSWERS, HINTS, QUESTIONS
 from synth.tasks.spacing import spacing_words
 from synth.verify import no_leak
+from synth.views import shows_several
 
 
 class Measure(Config):
@@ -102,11 +103,13 @@ def _gold(proof: Proof, ask: Ask, config: Measure) -> Answer:
 
 def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[Draft]:
     """One conversation (sft, part 0), one prompt per question that is worth a reward (`asks.rewarding`; rlvr, parts
-    0..n-1); none where nothing is measurable.
+    0..n-1); none where nothing is measurable, or several pictures are shown.
 
     A proof's turn is the assistant turn that states its value; in a prompt it is -1, for the gold. The spacing stands
     in each prompt that needs it, in the conversation behind the first question that does.
     """
+    if shows_several(view):
+        return []
     turns: list[Turn] = []
     proofs: list[Proof] = []
     prompts: list[Draft] = []
