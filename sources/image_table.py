@@ -8,13 +8,14 @@ table every image of the folder is a record of its own. `class_from_folder` take
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from manifests.card import Card
 from manifests.record import Fact
+from sources.annotations import Boxes, annotated, check_columns, tables_of
 from sources.base import Entry, Item, Place, Pseudonym, not_a_record, ref, usable
 from sources.studies import Shot, studies, visits
 from sources.tables import TableConfig, table_items
@@ -32,6 +33,7 @@ class ImageTable(TableConfig):
     class_from_folder: bool = False
     study: str = ""  # a column: rows with one value are one record of several pictures
     order: str = ""  # the column that orders pictures; with a leading `-` from the highest value down
+    boxes: Boxes | None = None  # a further table: what lies where in the files
     visits: bool = False  # a picture of a `group` and the one before it are one more record, of two
 
     card: ClassVar[Card] = Card(
@@ -58,7 +60,17 @@ class ImageTable(TableConfig):
     def columns(self) -> tuple[str, ...]:
         return tuple(column for column in (self.study, self.order.removeprefix("-")) if column)
 
+    def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:
+        return (*super().tables(place), *tables_of((self.boxes,), place))
+
+    def look(self, place: Place) -> None:
+        super().look(place)
+        check_columns((self.boxes,), place)
+
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
+        yield from annotated(self._items(place, inventory, pseudonym), (self.boxes,), inventory, place)
+
+    def _items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
             shots: dict[str, Shot] = {}
             for item in table_items(self, "picture", place, inventory, pseudonym, shots):

@@ -72,14 +72,18 @@ class TableConfig(SourceConfig):
         return ((self.table, find_table(self.table, place)),) if self.table else ()
 
     def look(self, place: Place) -> None:
-        for name, path in self.tables(place):
-            _check_columns(self, header_of(path, name))
+        if self.table:
+            _check_columns(self, header_of(find_table(self.table, place), self.table))
 
     def patients(self, item: Item, place: Place) -> tuple[str, ...]:
         """The group column of the item's row. The table is read again, once in a process: items hold pseudonyms only.
 
         Raises `RecordError` `bad_table`, and `changed_since_plan` where the row is not there any more."""
-        lines = [int(f.fragment.removeprefix("line=")) for f in item.files if f.role == "table" and f.fragment]
+        lines = [
+            int(f.fragment.removeprefix("line="))
+            for f in item.files
+            if f.path == self.table and f.role == "table" and f.fragment
+        ]
         if not self.group or not lines:
             return ()
         path = find_table(self.table, place)
@@ -122,9 +126,9 @@ def table_items(
     named: set[str] = set()
     line = 1  # the header
     for line, row in enumerate(read_table(config, place), start=FIRST_LINE):
-        path = _media_path(config.media_column(), row, config.table)
+        path = media_path(config.media_column(), row, config.table)
         if path not in by_path:
-            yield _missing(config.table, line, row)
+            yield missing_row(config.table, line, row)
             continue
         named.add(path)
         try:
@@ -188,6 +192,11 @@ def read_table(config: TableConfig, place: Place) -> Iterator[Row]:
     return _rows(config.table, find_table(config.table, place), functools.partial(_check_columns, config))
 
 
+def rows_of_table(name: str, place: Place) -> Iterator[Row]:
+    """All rows of a further table as text. Raises `RecordError` `bad_table`."""
+    return _rows(name, find_table(name, place), lambda _: None)
+
+
 def _rows(name: str, path: Path, check: Callable[[Sequence[str]], None]) -> Iterator[Row]:
     remedy = "mend the table, or write it anew as UTF-8 CSV, then run again"
     read = 0
@@ -237,10 +246,10 @@ def _check_columns(config: TableConfig, header: Sequence[str]) -> None:
         if column and column not in header:
             raise RecipeError(f"table '{config.table}' has no column '{column}'; {has}")
     if "{" in media:
-        _media_path(media, dict.fromkeys(header, ""), config.table)
+        media_path(media, dict.fromkeys(header, ""), config.table)
 
 
-def _media_path(media: str, row: Row, table: str) -> str:
+def media_path(media: str, row: Row, table: str) -> str:
     if "{" not in media:
         return row[media]
     try:
@@ -251,7 +260,7 @@ def _media_path(media: str, row: Row, table: str) -> str:
         ) from None
 
 
-def _missing(table: str, line: int, row: Row) -> Item:
+def missing_row(table: str, line: int, row: Row) -> Item:
     return Item(
         upstream_id=f"{table}#line={line}",
         form="none",

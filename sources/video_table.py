@@ -3,6 +3,8 @@
 `video` is the column with the file's path below the root, or a template over columns. Without a table every clip of
 the folder is a record of its own. Sound never leaves this source's files: `curate.video` drops it.
 
+`events` names a further table of what happens in the files and when (`sources.annotations`).
+
 `start` and `end` are columns with a range of the file, in seconds or [hours:]minutes:seconds, both with decimals if
 need be. Several rows may cut several clips out of one file; each is a record `FILE#t=12.000,18.500`, whose file is told
 with that fragment and the digest of the whole file. A row without both times is about the whole file.
@@ -12,14 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from manifests.card import Card
 from manifests.errors import RecordError
+from sources.annotations import Events, annotated, check_columns, tables_of
 from sources.base import Entry, Form, Item, Place, Pseudonym, not_a_record, ref, usable
 from sources.tables import Row, TableConfig, table_items
+from sources.times import seconds
 
 VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
 
@@ -33,6 +37,7 @@ class VideoTable(TableConfig):
     video: str = "video"
     start: str = ""
     end: str = ""
+    events: Events | None = None  # a further table: what happens in the files, and when
 
     card: ClassVar[Card] = Card(
         name="video_table",
@@ -71,7 +76,17 @@ class VideoTable(TableConfig):
         cut = dataclasses.replace(item.files[0], fragment=self.part(row))
         return dataclasses.replace(item, files=(cut, *item.files[1:]), clip=clip)
 
+    def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:
+        return (*super().tables(place), *tables_of((self.events,), place))
+
+    def look(self, place: Place) -> None:
+        super().look(place)
+        check_columns((self.events,), place)
+
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
+        yield from annotated(self._items(place, inventory, pseudonym), (self.events,), inventory, place)
+
+    def _items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
             yield from table_items(self, "clip", place, inventory, pseudonym)
             return
@@ -82,20 +97,3 @@ class VideoTable(TableConfig):
                 yield Item(upstream_id=entry.path, form="clip", files=(ref(entry),), facts=self.declared_facts())
             else:
                 yield not_a_record(entry, "a file that is no video")
-
-
-def seconds(text: str, column: str = "") -> float:
-    """A time of a table in seconds: `12.5`, `01:02.5` (minutes, seconds), `1:01:02.250`; rounded to milliseconds.
-
-    Raises RecordError `clip_range` for anything else, also for 60 and more minutes or seconds behind a colon; it names
-    the column and the length of what stands there, which may be anything.
-    """
-    match = re.fullmatch(
-        r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d{1,9})?)", text.strip().replace(",", "."), re.ASCII
-    )
-    hours, minutes, rest = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, math.nan)
-    in_order = rest < 60 or ":" not in text
-    if not match or not in_order or (match[1] and minutes >= 60):
-        found = f"{len(text)} characters that are no time" + (f" in column '{column}'" if column else "")
-        raise RecordError("clip_range", found, "write seconds, mm:ss or hh:mm:ss.mmm")
-    return round(hours * 3600 + minutes * 60 + rest, 3)

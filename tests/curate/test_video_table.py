@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from manifests.errors import RecordError
 from sources.base import Entry, Item, Place
-from sources.video_table import VideoTable, seconds
+from sources.times import seconds
+from sources.video_table import VideoTable
 
 
 def items_of(folder: Path, rows: str) -> list[Item]:

@@ -101,7 +101,9 @@ def test_a_study_column_that_the_table_lacks_is_a_mistake_of_the_recipe(folder: 
 @pytest.mark.slow
 def test_pairs_of_visits_become_samples_that_verify_and_share_a_split(folder: Path, tmp_path: Path) -> None:
     tasks = ["caption", {"task": "progression", "findings": ["effusion"]}]
-    found = rows_of(tmp_path, source(folder, visits=True, facts={"body_part": "eye"}), tasks=tasks, select={"split": {"val": 0.5}})
+    found = rows_of(
+        tmp_path, source(folder, visits=True, facts={"body_part": "eye"}), tasks=tasks, select={"split": {"val": 0.5}}
+    )
     pairs = [row for row in found if sum(f["role"] == "data" for f in row["lineage"]) == 2]
     assert [row["status"] for row in pairs] == ["kept", "kept"]
     assert len({row["split"] for row in found if row["group"] == found[0]["group"] and row["status"] == "kept"}) <= 2
