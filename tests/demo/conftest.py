@@ -22,9 +22,9 @@ def curate(*arguments: str | Path, check: bool = True) -> subprocess.CompletedPr
 @pytest.fixture(scope="session")
 def demo_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished demo, made by two workers, teacher included where its packages are installed. It goes on from a copy
-    of the output that MEDCURATE_DEMO names: what the same code made of the same data is not made again."""
+    of the output that TESTS_DEMO_OUT names: what the same code made of the same data is not made again."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    if made := os.environ.get("MEDCURATE_DEMO"):
+    if made := os.environ.get("TESTS_DEMO_OUT"):
         shutil.copytree(made, out, symlinks=True)
     curate("run", "demo", "--out", out, "--workers", "2", "--quiet")
     return out
