@@ -20,7 +20,7 @@ demo: $(VENV)/.demo
 
 test: test-fast
 	$(BIN)/python -m pytest -n 2 -m "slow and not cluster and not demo"
-	$(BIN)/python -m pytest -m "cluster or demo"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "cluster or demo"
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not cluster and not demo and not slow"

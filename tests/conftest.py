@@ -9,6 +9,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup` the tests of the demo share one process, and so do those that start clusters."""
+    for item in items:
+        if item.path.parent.name in ("demo", "cluster"):
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 def pytest_collection_finish() -> None:
     """What collecting made stays until the end: the garbage collector need not walk it in every test."""
     gc.collect()

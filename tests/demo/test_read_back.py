@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from curate.cluster import ray_session
 from manifests.manifest import ShardEntry, read_manifest
 
 pytestmark = pytest.mark.demo
@@ -85,17 +85,11 @@ def check_media(row: dict[str, Any], fields: dict[str, bytes]) -> None:
 
 @pytest.mark.cluster
 def test_ray_data_reads_one_shard_of_every_layout(demo_out: Path) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    pytest.importorskip("ray.data")
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
-    try:
+    data = pytest.importorskip("ray.data")
+    with ray_session(2, ""):  # with the one token that this process may have
         for shard in one_of_each_layout(demo_out):
             wanted = expected(demo_out, shard)
-            rows = ray.data.read_webdataset(str(demo_out / shard.path)).take_all()
+            rows = data.read_webdataset(str(demo_out / shard.path)).take_all()
             assert sorted(r["__key__"] for r in rows) == sorted(wanted)
             for row in rows:
                 assert row["json"]["key"] == row["__key__"]
-    finally:
-        ray.shutdown()
