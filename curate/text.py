@@ -261,18 +261,13 @@ def minhash(text: str, num_perm: int = NUM_PERM, seed: int = SEED) -> NDArray[np
     Value for value that of `datasketch.MinHash(num_perm, seed, scheme="affine32", hashfunc=xxhash.xxh32_intdigest)`
     updated with `shingles(text)`. The share of equal values of two signatures estimates the Jaccard similarity of the
     two shingle sets with a standard error of at most 1 / (2 sqrt(num_perm)) (Broder 1997). A text without tokens has
-    the signature of the empty set, 2**32 - 1 throughout (`is_empty_signature`), which is near to nothing. For many
-    texts at once, and for shingles of characters: `curate.near.signatures.sign`.
+    the signature of the empty set, 2**32 - 1 throughout (`curate.near.signatures.is_empty`), which is near to nothing.
+    For many texts at once, and for shingles of characters: `curate.near.signatures.sign`.
     """
     from curate.near.signatures import sign
 
     values: NDArray[np.uint32] = sign([text], num_perm, seed)[0]
     return values
-
-
-def is_empty_signature(signature: NDArray[np.uint32]) -> bool:
-    """Whether a signature is that of the empty set."""
-    return bool((signature == _EMPTY_HASH).all())
 
 
 def jaccard(first: str, second: str) -> float:

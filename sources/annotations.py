@@ -13,6 +13,7 @@ its EXIF orientation turns must have its boxes turned before. Held in memory: al
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,11 +100,14 @@ def tables_of(several: Sequence[Annotated | None], place: Place) -> tuple[tuple[
 def check_columns(several: Sequence[Annotated | None], place: Place) -> None:
     """Raises `RecipeError` for a column that a table lacks."""
     for one in (one for one in several if one is not None):
-        header = header_of(find_table(one.table, place), one.table)
-        for column in (*one.columns(), *(() if "{" in one.file else (one.file,))):
-            if column not in header:
-                has = ", ".join(sorted(header))
-                raise RecipeError(f"table '{one.table}' has no column '{column}'; it has: {has}")
+        _check(one, header_of(find_table(one.table, place), one.table))
+
+
+def _check(one: Annotated, header: Sequence[str]) -> None:
+    for column in (*one.columns(), *(() if "{" in one.file else (one.file,))):
+        if column not in header:
+            has = ", ".join(sorted(header))
+            raise RecipeError(f"table '{one.table}' has no column '{column}'; it has: {has}")
 
 
 def annotated(
@@ -128,12 +132,15 @@ def annotated(
 def _notes(one: Annotated, listed: set[str], place: Place) -> Notes:
     by_file: dict[str, list[tuple[Fact, FileRef]]] = {}
     lost: list[Item] = []
-    for line, row in enumerate(rows_of_table(one.table, place), start=FIRST_LINE):
+    check = functools.partial(_check, one)
+    for line, row in enumerate(rows_of_table(one.table, place, check), start=FIRST_LINE):
         path = media_path(one.file, row, one.table)
         if path not in listed:
             lost.append(missing_row(one.table, line, row))
             continue
         try:
+            if not row[one.label]:
+                raise RecordError("annotation_without_label", "a row without a label", "name what it is, or remove it")
             fact = one.fact(row)
         except RecordError as error:
             told = f"line {line} of '{one.table}': {error.found}"
@@ -143,8 +150,7 @@ def _notes(one: Annotated, listed: set[str], place: Place) -> Notes:
                 )
             )
             continue
-        if fact.about:
-            by_file.setdefault(path, []).append((fact, row_ref(one.table, line, row)))
+        by_file.setdefault(path, []).append((fact, row_ref(one.table, line, row)))
     return Notes(by_file, tuple(lost))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture of a table: the first row that names it."""
+    """One picture of a table, and all rows that name it; the first says where it belongs."""
 
     entry: Entry
-    row: Row
-    row_ref: FileRef
+    rows: list[tuple[Row, FileRef]]
+
+    @property
+    def row(self) -> Row:
+        return self.rows[0][0]
 
 
 def studies(config: ImageTable, shots: Sequence[Shot], pseudonym: Pseudonym) -> Iterator[Item]:
@@ -39,7 +43,25 @@ def studies(config: ImageTable, shots: Sequence[Shot], pseudonym: Pseudonym) -> 
     for shot in shots:
         by_study.setdefault(shot.row[config.study] or f"alone {shot.entry.path}", []).append(shot)
     for held in by_study.values():
-        yield together(config, "+", _ordered(config, held), pseudonym)
+        patients = {row[config.group] for shot in held for row, _ in shot.rows} if config.group else set()
+        yield (
+            _mixed(held, len(patients))
+            if len(patients) > 1
+            else together(config, "+", _ordered(config, held), pseudonym)
+        )
+
+
+def _mixed(shots: Sequence[Shot], patients: int) -> Item:
+    """How a study ends whose rows name several patients: no split could hold it."""
+    return Item(
+        upstream_id="+".join(shot.entry.path for shot in shots),
+        form="none",
+        files=_files(shots),
+        status="failed",
+        reason="study_of_several_patients",
+        found=f"{patients} values of the patient's column in one study",
+        remedy="mend the study column, or name the source without `study`",
+    )
 
 
 def visits(config: ImageTable, shots: Sequence[Shot], pseudonym: Pseudonym) -> Iterator[Item]:
@@ -61,22 +83,27 @@ def together(config: ImageTable, joint: str, shots: Sequence[Shot], pseudonym: P
     several = len(shots) > 1
     for number, shot in enumerate(shots, start=1):
         at = str(number) if several else ""
-        facts += [dataclasses.replace(f, at=at) for f in column_facts(shot.row, config.labels)]
+        stated = dict.fromkeys(f for row, _ in shot.rows for f in column_facts(row, config.labels))
+        facts += [dataclasses.replace(f, at=at) for f in stated]
         if _days(config, shot) is not None:
             facts.append(Fact("offset_days", _number(_days(config, shot)), _origin(config), "day", at=at))
     first, last = _days(config, shots[0]), _days(config, shots[-1])
     if several and first is not None and last is not None:
         facts.append(Fact("interval_days", _number(last - first), _origin(config), "day"))
     patient = shots[0].row[config.group] if config.group else ""
-    texts = list(dict.fromkeys(text for s in shots if (text := s.row.get(config.text, ""))))
+    texts = list(dict.fromkeys(text for s in shots for row, _ in s.rows if (text := row.get(config.text, ""))))
     return Item(
         upstream_id=joint.join(shot.entry.path for shot in shots),
         form="picture",
-        files=(*(ref(shot.entry) for shot in shots), *(shot.row_ref for shot in shots)),
+        files=_files(shots),
         group=pseudonym("patient", patient) if patient else "",
         facts=tuple(facts),
         text=texts[-1] if joint == ">" and texts else "\n\n".join(texts),
     )
+
+
+def _files(shots: Sequence[Shot]) -> tuple[FileRef, ...]:
+    return (*(ref(shot.entry) for shot in shots), *(row_ref for shot in shots for _, row_ref in shot.rows))
 
 
 def _ordered(config: ImageTable, shots: Sequence[Shot]) -> list[Shot]:
@@ -98,6 +125,8 @@ def _days(config: ImageTable, shot: Shot) -> float | None:
     try:
         value = float(shot.row.get(config.order.removeprefix("-"), ""))
     except ValueError:
+        return None
+    if not math.isfinite(value):
         return None
     return -value if config.order.startswith("-") else value
 

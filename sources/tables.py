@@ -118,7 +118,7 @@ def table_items(
     shots: dict[str, Shot] | None = None,
 ) -> Iterator[Item]:
     """One item per row whose file is there; rows without a file and files without a row end as rows of their own.
-    `shots` takes up the first row of each file."""
+    `shots` takes up all rows of each file."""
     entries, refused = usable(inventory, config.exclude)
     yield from refused
     by_path = {e.path: e for e in entries}
@@ -137,8 +137,8 @@ def table_items(
             yield _unusable(config.table, line, row, by_path[path], error)
             continue
         whole = f"{path}#{part}" if part else path
-        if shots is not None and whole not in claims:
-            shots[whole] = Shot(by_path[path], row, row_ref(config.table, line, row))
+        if shots is not None:
+            shots.setdefault(whole, Shot(by_path[path], [])).rows.append((row, row_ref(config.table, line, row)))
         claims[whole] = claims.get(whole, 0) + 1
         # the first row of a file is its record; a further row (another question or finding) is a record of its own
         identity = whole if claims[whole] == 1 else f"{whole}#row={claims[whole]}"
@@ -192,9 +192,9 @@ def read_table(config: TableConfig, place: Place) -> Iterator[Row]:
     return _rows(config.table, find_table(config.table, place), functools.partial(_check_columns, config))
 
 
-def rows_of_table(name: str, place: Place) -> Iterator[Row]:
-    """All rows of a further table as text. Raises `RecordError` `bad_table`."""
-    return _rows(name, find_table(name, place), lambda _: None)
+def rows_of_table(name: str, place: Place, check: Callable[[Sequence[str]], None]) -> Iterator[Row]:
+    """All rows of a further table as text; `check` is shown the header. Raises `RecordError` `bad_table`."""
+    return _rows(name, find_table(name, place), check)
 
 
 def _rows(name: str, path: Path, check: Callable[[Sequence[str]], None]) -> Iterator[Row]:

@@ -28,7 +28,6 @@ _SIDE = re.compile(
     r"(?!\s+(?:now|away|alone|behind|untreated|out|after|before|angled?)\b)",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"\b[A-Za-z]+-?\d[\w.]*\b")
 _FOUND = (
     r"(?:seen|present|identified|visible|detected|evident|observed|shown|noted|found|appreciated|demonstrated|reported"
     r"|visuali[sz]ed|revealed|apparent|recogni[sz]able|discernible)"
@@ -172,11 +171,6 @@ def read(text: str) -> Reading:
     return out
 
 
-def codes_in(text: str) -> list[str]:
-    """Words that hold letters and then digits (`L1`, `J18.9`, `T1`), in order."""
-    return [match[0].rstrip(".") for match in _CODE.finditer(text.replace("_", " "))]
-
-
 def sides_in(text: str) -> list[str]:
     """left, right and bilateral as a text says them, in order; "both kidneys" is bilateral."""
     return [_side(match) for match in _SIDE.finditer(text.replace("_", " "))]
@@ -185,11 +179,6 @@ def sides_in(text: str) -> list[str]:
 def _side(match: re.Match[str]) -> str:
     word = match[1].lower()
     return {"both": "bilateral", "rt": "right", "lt": "left"}.get(word, word)
-
-
-def side_pairs(text: str) -> list[tuple[str, str]]:
-    """(side, canonical anatomy) where an organ follows a side within three words of the same clause."""
-    return [(side.name, side.organ) for side in read(text).sides if side.organ]
 
 
 @functools.lru_cache(maxsize=8192)

@@ -60,3 +60,19 @@ def test_the_page_of_reasons_tells_every_reason_in_the_code() -> None:
     from tests.reasons import PAGE, page
 
     assert PAGE.read_text() == page()
+
+
+def test_the_table_of_tasks_names_all_of_them_with_the_stages_that_their_code_names() -> None:
+    from manifests.sample import STAGES
+    from synth.tasks import PROGRAM_TASKS, TEACHER_TASKS
+
+    rows = [
+        line.split("|")[1:-1] for line in (ROOT / "docs/tasks.md").read_text().splitlines() if line.startswith("| `")
+    ]
+    told = {name.strip(" `"): (stages.strip(), by.strip()) for name, _, stages, by, _ in rows}
+    assert told.keys() == {*PROGRAM_TASKS, *TEACHER_TASKS}
+    assert {name for name, (_, by) in told.items() if by == "teacher"} == set(TEACHER_TASKS)
+    for name, (stages, _) in told.items():
+        code = (ROOT / f"synth/tasks/{name}.py").read_text()
+        named = {stage for stage in STAGES if f'"{stage}"' in code}
+        assert {s.strip() for s in stages.replace("all", ", ".join(STAGES)).split(",")} == named, name

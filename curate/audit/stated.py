@@ -147,7 +147,7 @@ def _turn(
     quoted = [p for p in proofs if calls[p.call].name in _QUOTES]
     plain = content.replace("<image>\n", "")  # a source's words stay its own with pictures between them
     for proof in quoted:
-        if not _is_quoted(proof, plain, said.words):
+        if not any(_is_quoted(proof, words, said.words) for words in (content, plain)):
             yield f"{shown} is not what {proof.call[:60]} proves"
     if quoted:
         return

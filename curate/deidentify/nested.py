@@ -6,7 +6,8 @@ its place. `cleaned_sequence` and `cleaned_items` do that, and give up (None) at
 or that two readers could understand differently; the walk of data sets then does the whole sequence.
 
 They give up at: undefined and odd lengths, lengths beyond their item, tags that do not ascend, delimiters; VRs that
-PS3.5 does not know; kept elements whose VR is UN or not the dictionary's; a character set of an item's own; private
+PS3.5 does not know; kept elements whose VR is UN or not the dictionary's, or depends on another element that may be
+missing (`US or SS` in implicit encoding); a character set of an item's own; private
 elements where safe ones are kept; report trees, cleaned texts; depths beyond `MAX_DEPTH`. That both ways agree is a
 property test.
 """
@@ -78,7 +79,10 @@ def cleaned_sequence(element: RawDataElement, walk: Walk, depth: int) -> RawData
 def cleaned_items(ds: Dataset, tag: BaseTag, walk: Walk, depth: int) -> RawDataElement | None:
     """As `cleaned_sequence`, of a sequence whose items were parsed already, as those of undefined length always are.
     None also where an element of theirs was decoded, or they are encoded otherwise than the data set around them."""
-    items = ds[tag].value or ()
+    try:
+        items = ds[tag].value or ()
+    except NotImplementedError:  # pydicom's answer to an element of no known VR inside; the slow way reads it as bytes
+        return None
     implicit, little = ds.original_encoding
     if implicit is None or little is None:
         return None
@@ -231,6 +235,8 @@ def _kept(tag: int, vr: str | None, content: bytes, rule: Rule, work: _Bytes, de
     """The pieces of the element that takes this one's place, none to leave it out."""
     action = rule.action
     if vr == "UN" or (vr is None) != work.implicit:
+        raise _MoreNeededError
+    if vr is None and " or " in rule.vr:
         raise _MoreNeededError
     if action in ("K", "CS", "N") or (action == "M" and scheme in SCHEMES):
         if not vr_fits(vr, rule.vr) or not value_fits(content, action):

@@ -2,7 +2,8 @@
 
 The text is the source's own, word for word, or else what the facts say of all pictures. A picture stands before the
 paragraph that first names it (`Figure 2`, `Fig. 2`, `Picture 2`, `Image 2`); pictures that no paragraph names stand at
-the beginning. A volume stands as evenly spread slices, made for this sample, as OBELICS- and MINT-like documents have
+the beginning; where the text names them in another order than theirs, or holds `<image>` itself, nothing is made. A
+volume stands as evenly spread slices, made for this sample, as OBELICS- and MINT-like documents have
 them; the volume itself does not travel with it. Covered: records of several pictures, volumes. Not covered: several
 records in one document.
 """
@@ -63,7 +64,7 @@ def drafts(record: Record, view: MediaView, config: Interleaved, seed: int) -> l
     made = _slices(view.look(config.slices, config.side)) if volume else ()
     count = len(made) or len(images)
     words, proofs = _words(view, record.kind)
-    if count < config.least or not words:
+    if count < config.least or not words or IMAGE in words:
         return []
     at = [0] * count if made else places(words, count)
     if at != sorted(at):

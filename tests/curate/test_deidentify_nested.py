@@ -57,13 +57,24 @@ def cleaned(data: bytes, options: ProfileOptions, quick: bool) -> tuple[Any, set
         patch.setattr(header, "cleaned_items", noted_items)
         try:
             out = clean_dataset(pydicom.dcmread(io.BytesIO(data)), RING, PATIENT, options)
-            buffer = io.BytesIO()
-            out.dataset.save_as(buffer, enforce_file_format=True)
+            return (written(out.dataset), out.actions), done
         except RecordError as error:
             return error.reason, done
-        except (BytesLengthException, ValueError):  # what pydicom cannot write: a wrong length, an ambiguous VR
+        except BytesLengthException:  # a number of a wrong length that stays: pydicom cannot write it
             return "unwritable", done
-    return (buffer.getvalue(), out.actions), done
+
+
+def written(ds: Dataset) -> bytes:
+    """The file, or what pydicom says of a VR that depends on an element which is not there, or that there is not in the
+    standard: it cannot write them."""
+    buffer = io.BytesIO()
+    try:
+        ds.save_as(buffer, enforce_file_format=True)
+    except (ValueError, TypeError) as error:
+        if not any(known in str(error) for known in ("Cannot write ambiguous VR", "encoding without a string")):
+            raise
+        return b"unwritable"
+    return buffer.getvalue()
 
 
 def file_of(body: bytes, syntax: str) -> bytes:

@@ -152,7 +152,7 @@ WRONG: dict[str, tuple[Any, set[str]]] = {
     "is cut off": ({"text": '{"caption": "An even text', "finish_reason": "length"}, {"schema", "answered"}),
     "speaks German": (caption("Die Leber ist nicht vergrößert und der Rand ist glatt."), {"grounded", "answered"}),
     "refuses": ("", {"answered"}),
-    "recites a benchmark": (caption(RECITED), {"recites_benchmark", "grounded", "no_stray"}),
+    "recites what no text is about": (caption(RECITED), {"no_stray"}),  # `recites_benchmark`: test_benchmarks_run
 }
 
 

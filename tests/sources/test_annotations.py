@@ -25,6 +25,7 @@ PHASES = (
     ("a.mp4", "clip applied", "5", ""),
     ("a.mp4", "backwards", "5", "4"),
     ("gone.mp4", "incision", "1", "2"),
+    ("a.mp4", "", "1", "2"),
 )
 BOXES = {"table": "boxes.csv", "file": "{image}.png", "label": "class"}
 
@@ -54,7 +55,10 @@ def test_events_are_facts_of_their_clip_in_seconds_with_their_rows_in_its_lineag
     ]  # fmt: skip
     assert [f.fragment for f in clip.files if f.role == "table"] == ["line=2", "line=3", "line=4"]
     ends = {(item.status, item.reason) for item in made if item.form == "none"}
-    assert ends == {("failed", "event_time"), ("failed", "media_missing"), ("dropped", "not_a_record")}
+    assert ends == {("failed", "event_time"), ("failed", "media_missing"), ("failed", "annotation_without_label"),
+                    ("dropped", "not_a_record")}  # fmt: skip
+    named = [item.found for item in made if item.status == "failed" and item.form == "none"]
+    assert [told.partition(" of ")[0] for told in named] == ["line 5", "line 6", "line 7"]
 
 
 def test_of_a_part_of_a_clip_events_are_told_from_its_beginning(tmp_path: Path) -> None:

@@ -50,12 +50,13 @@ def source(root: Path, **more: Any) -> dict[str, Any]:
             "labels": ["effusion"], "order": "day", "licence": "CC0-1.0", **more}  # fmt: skip
 
 
-def items(root: Path, **more: Any) -> list[Any]:
+def items(root: Path, everything: bool = False, **more: Any) -> list[Any]:
     from sources.base import Entry
 
     config = ImageTable.model_validate(source(root, **more))
     entries = [Entry(name, 1, "0" * 64, {}) for name in sorted([*(row[0] for row in ROWS), "table.csv"])]
-    return [i for i in config.items(Place(root, root), entries, lambda kind, value: f"~{value}") if i.form != "none"]
+    found = config.items(Place(root, root), entries, lambda kind, value: f"~{value}")
+    return [i for i in found if everything or i.form != "none"]
 
 
 def test_rows_of_one_study_are_one_record_with_its_pictures_in_order(folder: Path) -> None:
@@ -83,6 +84,32 @@ def test_a_patient_s_column_is_read_for_all_rows_of_a_record(folder: Path) -> No
     item = next(i for i in items(folder, study="study") if "+" in i.upstream_id)
     assert config.patients(item, Place(folder, folder)) == ("p1", "p1")
     assert len(list(read_table(config, Place(folder, folder)))) == len(ROWS)
+
+
+def test_every_row_of_a_picture_is_told_and_stands_in_the_lineage(folder: Path) -> None:
+    with (folder / "table.csv").open("a") as stream:
+        stream.write("b1.png,p1,s1,3,maybe\n")
+    (both,) = (item for item in items(folder, study="study") if "+" in item.upstream_id)
+    told = [(f.value, f.at) for f in both.facts if f.about == "effusion"]
+    assert told == [("no", "1"), ("no", "2"), ("maybe", "2")]
+    assert [f.fragment for f in both.files if f.role == "table"] == ["line=3", "line=4", "line=7"]
+
+
+def test_a_study_whose_rows_name_two_patients_fails_for_no_split_could_hold_it(folder: Path) -> None:
+    with (folder / "table.csv").open("a") as stream:
+        stream.write("c1.png,p9,,1,yes\n")
+    every = items(folder, study="study", everything=True)
+    (mixed,) = (item for item in every if item.reason == "study_of_several_patients")
+    assert (mixed.status, [f.path for f in mixed.files]) == ("failed", ["c1.png", "table.csv", "table.csv"])
+
+
+@pytest.mark.parametrize("day", ["nan", "inf", "", "later"])
+def test_a_day_that_is_no_number_makes_no_fact_and_comes_last(folder: Path, day: str) -> None:
+    text = (folder / "table.csv").read_text().replace("b1.png,p1,s1,3,", f"b1.png,p1,s1,{day},")
+    (folder / "table.csv").write_text(text)
+    (both,) = (item for item in items(folder, study="study") if "+" in item.upstream_id)
+    assert both.upstream_id == "a1.png+b1.png"
+    assert [(f.name, f.at) for f in both.facts if f.name.endswith("_days")] == [("offset_days", "1")]
 
 
 @pytest.mark.parametrize(
