@@ -10,12 +10,36 @@ from pydantic import field_validator
 from manifests.config import Config
 
 Access = Literal["open", "registered", "credentialed"]
+Known = Literal["measured", "published", "recalled"]
 UNKNOWN_LICENCE = "unknown"
+
+
+class Remote(Config):
+    """A place that a source's files can be fetched from; several are alternatives or parts, in that order.
+
+    `at` is `owner/name` of a dataset repository of the Hugging Face hub, an http(s) address of one file,
+    `bucket/prefix` of an S3 store that answers without credentials, or the number of a Zenodo record. `files` are shell
+    patterns of what is taken (all, if empty). `revision` pins a repository's commit; `sha256` or `md5` a single file.
+    `unpack` says that an archive's members belong below `into`, else the file itself; `into` is a folder below the
+    source's root."""
+
+    kind: Literal["hub", "http", "s3", "zenodo"]
+    at: str
+    files: tuple[str, ...] = ()
+    revision: str = ""
+    sha256: str = ""
+    md5: str = ""
+    into: str = ""
+    unpack: bool = False
 
 
 class Card(Config):
     """Upstream, revision, licence, access, citation and PHI risk of a source; of a generic source the recipe gives the
-    licence, since only its user knows it."""
+    licence, since only its user knows it.
+
+    `modalities`, `body_parts` and `tasks` are terms of `manifests.vocabulary`. `known` says where the layout is known
+    from: `measured` (on real files), `published` (upstream's code, card or documentation read), `recalled` (not
+    checked; a table without the columns that are expected is refused). `steps` tell how to get what is not `open`."""
 
     name: str
     what: str
@@ -26,7 +50,13 @@ class Card(Config):
     citation: str = ""
     phi_risk: str = ""
     modalities: tuple[str, ...] = ()
-    layout: str = ""  # one line: what lies below the root
+    body_parts: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    size: str = ""  # in words: what upstream says it holds
+    layout: str = ""  # what lies below the root
+    known: Known = "published"
+    remotes: tuple[Remote, ...] = ()
+    steps: str = ""
 
 
 @functools.cache

@@ -56,6 +56,19 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that a source asks of a record, and its answer in the source's own words. Where there are `options`
+    the answer is one of them, as text. `about` is the source's name for that kind of question, `why` its
+    explanation."""
+
+    question: str
+    answer: str
+    options: tuple[str, ...] = ()
+    about: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """One media member: its name is the suffix after the sample key (`png`, `volume.npy.gz`, `masks.npy.gz`, `mp4`).
 

@@ -28,7 +28,7 @@ from pydantic import Field, field_validator
 
 from manifests.card import Card, Licensed
 from manifests.errors import RecipeError
-from manifests.record import Fact, FileRef
+from manifests.record import Asked, Fact, FileRef
 
 Form = Literal[
     "dicom_image", "dicom_cine", "dicom_series", "dicom_volume", "volume", "picture", "clip", "text", "rows", "none"
@@ -36,6 +36,7 @@ Form = Literal[
 Pseudonym = Callable[[str, str], str]  # (kind of identifier, value) -> pseudonym
 
 PACKAGE = "package:"
+PICTURE = "\ufffc"  # OBJECT REPLACEMENT CHARACTER: Unicode's own placeholder for what stands in a text and is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,11 @@ class Item:
     (path of the mask file, voxel value; 0 for a probability map cut at `threshold`). `contours` are the paths of DICOM
     SEG and RTSTRUCT files that mark structures in this item's volume, `landmarks` the path of a file of named points.
     `part` chooses one volume of a file that holds several (from 0); `clip` is a time range (start, end) in seconds of
-    the video file. A form of `none` carries the outcome instead: `status` dropped or failed with `reason`, `found` and
+    the video file. `asked` are the questions that the source asks of the record, with its answers; where `dialogue`,
+    they are one conversation, in order. `PICTURE` in a text, question or answer is the place of one of the record's
+    pictures, in their order. `carried` are the encoded media that a container's row holds itself, one for each file of
+    role `data`, whose fragment ends as a file of that kind is named (`row=12.png`); only `rows` gives it, and it is
+    never written. A form of `none` carries the outcome instead: `status` dropped or failed with `reason`, `found` and
     `remedy`.
     """
 
@@ -95,6 +100,9 @@ class Item:
     reason: str = ""
     found: str = ""
     remedy: str = ""
+    asked: tuple[Asked, ...] = ()
+    dialogue: bool = False
+    carried: tuple[bytes, ...] = ()
 
 
 class SourceConfig(Licensed):

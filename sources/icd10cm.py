@@ -12,19 +12,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import xml.etree.ElementTree as ET
-import xml.parsers.expat as expat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from manifests.card import Card
-from manifests.errors import RecordError
 from manifests.record import Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym, SourceConfig, not_a_record, ref, usable
+from sources.xml_files import parsed_xml
 
 NOTES = {"inclusionTerm": "Includes", "includes": "Includes", "excludes1": "Excludes", "excludes2": "Not included here"}
 MAX_NOTES = 12
-MAX_DEPTH = 64
 
 
 class Icd10Cm(SourceConfig):
@@ -107,34 +105,4 @@ def document(diag: ET.Element, section: str, chapter: str) -> str:
 @functools.lru_cache(maxsize=2)
 def _tabular(path: Path) -> ET.Element:
     """The parsed list (about 9 MB of XML, once per process)."""
-    data = path.read_bytes()
-    try:
-        _check_declarations(data)
-        return ET.fromstring(data)  # noqa: S314 - what can swell or point elsewhere was refused above
-    except (ET.ParseError, expat.ExpatError) as error:
-        line = getattr(error, "lineno", 0) or getattr(error, "position", (0,))[0]
-        raise RecordError("bad_xml", f"XML that breaks at line {line}", "fetch the list again") from None
-
-
-def _check_declarations(data: bytes) -> None:
-    """Refuse entity declarations, wherever they stand and in whatever encoding (entities that swell, CVE-2003-1564, or
-    name files and addresses), and nesting beyond `MAX_DEPTH`; nothing external is ever opened."""
-    parser = expat.ParserCreate()
-    depth = 0
-
-    def entity(*_: object) -> None:
-        raise RecordError("xml_entities", "entity declarations", "use the list as published, which declares none")
-
-    def opens(*_: object) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise RecordError("bad_xml", f"elements nested more than {MAX_DEPTH} deep", "fetch the list again")
-
-    def closes(*_: object) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser.EntityDeclHandler = entity
-    parser.StartElementHandler, parser.EndElementHandler = opens, closes
-    parser.Parse(data, True)
+    return parsed_xml(path.read_bytes())

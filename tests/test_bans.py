@@ -35,7 +35,7 @@ NAMES = frozenset(("Loader", "FullLoader", "UnsafeLoader", "CLoader"))  # of yam
 MUST_BE_FALSE = frozenset(("shell", "allow_pickle", "trust_remote_code"))
 MUST_NOT_BE_FALSE = frozenset(("verify", "check_hostname", "weights_only"))
 ROOMS = {  # the one place of something, with its guard in it
-    "ET.fromstring": "sources/icd10cm.py",  # after `_check_declarations`
+    "ET.fromstring": "sources/xml_files.py",  # after `_check_declarations`
 }
 
 

@@ -1,0 +1,7 @@
+"""Video: surgery, endoscopy, ultrasound, teaching."""
+
+from __future__ import annotations
+
+from sources.base import SourceConfig
+
+SOURCES: tuple[type[SourceConfig], ...] = ()

@@ -1,0 +1,79 @@
+"""Every named source keeps its contract on its miniature: nothing lost, facts in the vocabulary, a card that is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from manifests.card import check_licence
+from manifests.manifest import read_manifest
+from manifests.vocabulary import BODY_PARTS, MODALITIES, TASKS
+from sources import BY_NAME, SOURCES
+from sources.base import list_files
+from sources.upstream import Upstream
+from synth.facts import validate
+from tests.corpus import run_recipe
+from tests.sources.listing import GOLDEN, golden, items_of, miniature, named
+
+KEEP = {"faces": {"keep": "invented"}, "burned_in": {"keep": "invented"}}
+
+
+def test_names_are_unique_and_every_upstream_brings_a_miniature() -> None:
+    assert len(BY_NAME) == len(SOURCES)
+    assert named() == sorted(s.card.name for s in SOURCES if issubclass(s, Upstream))
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_card_says_where_it_comes_from_and_on_what_terms(name: str) -> None:
+    card = BY_NAME[name].card
+    assert card.what
+    assert card.layout
+    if not card.url:
+        return  # a layout that many share has no upstream of its own
+    assert check_licence(card.licence) == card.licence
+    assert card.citation
+    assert card.phi_risk
+    assert card.size
+    assert set(card.modalities) <= set(MODALITIES)
+    assert set(card.body_parts) <= BODY_PARTS
+    assert set(card.tasks) <= set(TASKS)
+    assert card.tasks
+    assert card.modalities
+    assert card.access == "open" or card.steps, "how to get it"
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_miniature_is_listed_as_its_golden_file_says(name: str, tmp_path: Path) -> None:
+    """`python -m tests.sources.listing NAME` rewrites it after a change that is meant."""
+    assert golden(name, tmp_path) == (GOLDEN / f"{name}.json").read_text()
+
+
+@pytest.mark.parametrize("name", named())
+def test_every_file_belongs_to_an_item_and_every_fact_to_the_vocabulary(name: str, tmp_path: Path) -> None:
+    source, place = miniature(name, tmp_path)
+    items = items_of(source, place)
+    assert {f.path for i in items for f in i.files} >= set(list_files(tmp_path, is_package=False))
+    assert len({(i.upstream_id, i.files) for i in items}) == len(items)
+    for item in items:
+        validate(item.facts)
+        assert len(item.carried) in (0, sum(f.role == "data" for f in item.files))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", named())
+def test_a_miniature_runs_to_samples_and_nothing_unexpected_happens(name: str, tmp_path: Path) -> None:
+    root = tmp_path / name
+    root.mkdir()
+    miniature(name, root)
+    recipe = tmp_path / "recipe.yaml"
+    source = {"source": name, "root": str(root)}
+    recipe.write_text(yaml.safe_dump({"sources": [source], "deidentify": KEEP, "limits": {"failed": 1.0}}))
+    manifest = run_recipe(recipe, tmp_path / "out").manifest
+    parts = read_manifest(tmp_path / "out").ledger
+    rows = [row for part in parts for row in pq.read_table(tmp_path / "out" / part.path).to_pylist()]
+    assert {r["reason"] for r in rows} & {"unexpected_error", "parser_died"} == set()
+    assert manifest.counts.kept
+    assert sum(s.samples for s in manifest.shards)
