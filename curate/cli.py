@@ -219,6 +219,26 @@ def plan(
         click.echo(text(plan_recipe(loaded, options), tokens_per_second))
 
 
+@main.command(
+    cls=Examples,
+    epilog="curate mix out/demo --to out/mix --set mixture.stage_samples.sft=200 --set mixture.temperature=2\n"
+    "curate mix out/all --to out/mix --recipe my.yaml",
+)
+@out_argument
+@click.option("--to", required=True, type=click.Path(path_type=Path), help="Folder for the draw list.")
+@click.option("--recipe", default="", help="Whose mixture and weights count; default: those of OUT itself.")
+@set_option
+@ends_well
+def mix(out: Path, to: Path, recipe: str, overrides: tuple[str, ...]) -> None:
+    """Mix a finished OUT anew: a list of draws over its samples, without touching media."""
+    from curate.mix import table_text
+    from curate.remix import LIST, asked, write
+
+    made = write(out, to, asked(out, recipe, overrides))
+    click.echo(table_text(made.rows, made.shortfall))
+    click.echo(f"{len(made.draws):,} draws in {to / LIST}; next: curate export {out} --draws {to / LIST} ...")
+
+
 @main.command(cls=Examples, epilog="curate sources\ncurate sources dicom_tree")
 @click.argument("name", required=False)
 @ends_well

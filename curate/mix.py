@@ -1,25 +1,29 @@
 """Mix: the exact list of draws, and which shard each lands in. Ids, sizes and weights only; no media.
 
 Training draws follow the recipe's mixture. Records held out (val, test) are drawn once, whatever the weights. Draws
-are grouped by stage, split and layout, in the mixture's seeded order, and cut into shards of at most the recipe's
-samples and bytes: sizes are exact, since every member's bytes exist.
+are grouped by stage, split, phase of the curriculum and layout, in the mixture's seeded order, and cut into shards of
+at most the recipe's samples and bytes: sizes are exact, since every member's bytes exist.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from curate.pack import Entry, Range, unit_of
 from curate.store import unit_folder
 from curate.units import Unit
-from manifests.mixture import Draw, Offer, Row, Share, draw, shortfall, table
+from manifests.mixture import Mixture, Row, Share, check_names, draw, shortfall, table
+from manifests.offers import NAMED, Ints, Offers, identities
 from manifests.sample import STAGES, sample_key
 
 if TYPE_CHECKING:
@@ -32,16 +36,21 @@ SPLIT_ORDER = {"train": 0, "val": 1, "test": 2}
 
 @dataclass(frozen=True, slots=True)
 class PlannedShard:
+    """`rows` are the offers of its samples in their order, `repeats` which use of them each is."""
+
     name: str  # shards/sft-000000.tar
     stage: str
     split: str
     layout: str
     unit: Unit
+    rows: NDArray[np.intp]
+    repeats: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
     shards: tuple[PlannedShard, ...]
+    offers: pa.Table  # what was accepted: the columns of `curate.synthesize.OFFERS`, and `unit`
     table: tuple[Row, ...]
     shortfall: int
     drafts: dict[str, dict[str, int]]  # task -> {"accepted": n, reason: n}
@@ -49,88 +58,178 @@ class ShardPlan:
     written: int  # samples of the teacher's, repeats included
 
 
-OfferKey = tuple[str, str, int]  # (record key, stage, part)
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    rows: NDArray[np.intp]
+    repeat: Ints
+    phase: Ints
 
 
 def plan_shards(recipe: Recipe, work: Path, spoken: Sequence[Unit]) -> ShardPlan:
-    """Every draw in its shard."""
-    rows: dict[OfferKey, tuple[str, dict[str, Any]]] = {}
-    drafts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    teacher: dict[str, int] = defaultdict(int)
-    for unit in spoken:
-        for row in pq.read_table(unit_folder(work, "synthesize", unit.key) / "offers.parquet").to_pylist():
-            outcome = "accepted" if row["accepted"] else row["reason"]
-            drafts[row["task"]][outcome] += 1
-            if row["by_teacher"]:
-                teacher[outcome] += 1
-            if row["accepted"]:
-                rows[row["key"], row["stage"], row["part"]] = (unit.key, row)
-    draws = _draws(recipe, rows)
-    training = _offers(rows, train=True)
+    """Every draw in its shard. Raises `RecipeError` for a mixture that names what there is not."""
+    every = read_offers(work, spoken)
+    accepted = every.filter(every["accepted"])
+    offers = offers_of(accepted)
+    training = np.flatnonzero(accepted["split"].to_numpy(zero_copy_only=False) == TRAIN)
+    named = sorted({name for task in recipe.tasks for name in [task.task]} | set(offers.terms["task"]))
+    check_names(recipe.mixture, {"source": [s.called for s in recipe.sources], "task": named})
+    draws = _draws(recipe.mixture, shares(recipe), recipe.seed, offers, training)
+    rows = tuple(table(offers.chosen(training), shares(recipe), recipe.mixture, recipe.seed))
     return ShardPlan(
-        shards=tuple(_shards(recipe, rows, draws)),
-        table=tuple(table(training, shares(recipe), recipe.mixture)),
-        shortfall=shortfall(training, shares(recipe), recipe.mixture),
-        drafts={task: dict(sorted(counts.items())) for task, counts in sorted(drafts.items())},
-        teacher=dict(sorted(teacher.items())),
-        written=sum(bool(rows[one.key, one.stage, one.part][1]["by_teacher"]) for one in draws),
+        shards=tuple(_shards(recipe, accepted, draws)),
+        offers=accepted,
+        table=rows,
+        shortfall=shortfall(rows, recipe.mixture),
+        drafts=outcomes(every, "task"),
+        teacher=outcomes(every.filter(every["by_teacher"]), "by_teacher").get("True", {}),
+        written=int(accepted["by_teacher"].to_numpy(zero_copy_only=False)[draws.rows].sum()),
     )
 
 
-def shares(recipe: Recipe) -> list[Share]:
-    return [Share(source=s.called, weight=s.weight, max_repeat=s.max_repeat) for s in recipe.sources]
+def read_offers(work: Path, spoken: Sequence[Unit]) -> pa.Table:
+    """The offers of all units, in plan order, each with its unit's key."""
+    tables = []
+    for unit in spoken:
+        one = pq.read_table(unit_folder(work, "synthesize", unit.key) / "offers.parquet")
+        tables.append(one.append_column("unit", pa.array([unit.key] * len(one), pa.string())))
+    if tables:
+        return pa.concat_tables(tables)
+    from curate.synthesize import OFFERS
+
+    return OFFERS.append(pa.field("unit", pa.string())).empty_table()
 
 
-def _offers(rows: dict[OfferKey, tuple[str, dict[str, Any]]], train: bool) -> list[Offer]:
-    chosen = (row for _, row in rows.values() if (row["split"] == TRAIN) == train)
-    return [Offer(row["key"], row["source"], row["stage"], row["part"]) for row in chosen]
+def outcomes(offers: pa.Table, column: str) -> dict[str, dict[str, int]]:
+    """How many drafts ended how, by the values of a column: `accepted`, or the reason why not."""
+    counted = offers.group_by([column, "accepted", "reason"]).aggregate([([], "count_all")]).to_pylist()
+    found: dict[str, dict[str, int]] = {}
+    for one in counted:
+        ends = found.setdefault(str(one[column]), {})
+        end = "accepted" if one["accepted"] else one["reason"]
+        ends[end] = ends.get(end, 0) + one["count_all"]
+    return {name: dict(sorted(found[name].items())) for name in sorted(found)}
 
 
-def _draws(recipe: Recipe, rows: dict[OfferKey, tuple[str, dict[str, Any]]]) -> list[Draw]:
-    held_out = [Draw(o.key, o.stage, o.part, 0) for o in sorted(_offers(rows, train=False))]
-    return draw(_offers(rows, train=True), shares(recipe), recipe.mixture, recipe.seed) + held_out
+def shares(recipe: Recipe) -> dict[str, Share]:
+    """What the recipe's sources say of themselves."""
+    return {s.called: Share(weight=s.weight, max_repeat=s.max_repeat) for s in recipe.sources}
 
 
-def _shards(
-    recipe: Recipe, rows: dict[OfferKey, tuple[str, dict[str, Any]]], draws: Sequence[Draw]
-) -> Iterator[PlannedShard]:
-    groups: dict[tuple[int, int, str], list[tuple[Entry, int]]] = defaultdict(list)
-    for one in draws:
-        unit, row = rows[one.key, one.stage, one.part]
-        place = (STAGES.index(row["stage"]), SPLIT_ORDER[row["split"]], row["layout"])
-        groups[place].append((_entry(one, unit, row), row["size_bytes"]))
+def offers_of(rows: pa.Table) -> Offers:
+    """The columns that the mixture chooses by."""
+    names: dict[str, Ints] = {}
+    terms: dict[str, tuple[str, ...]] = {}
+    for name in NAMED:
+        encoded = pc.dictionary_encode(rows[name].combine_chunks())
+        found = encoded.dictionary.to_pylist()
+        order = sorted(range(len(found)), key=lambda n, found=found: found[n])  # type: ignore[misc]
+        places = np.empty(len(found), np.int64)
+        places[order] = np.arange(len(found))
+        names[name] = places[encoded.indices.to_numpy(zero_copy_only=False)] if len(rows) else np.zeros(0, np.int64)
+        terms[name] = tuple(found[n] for n in order)
+    stages = pc.index_in(rows["stage"], pa.array(STAGES))
+    tokens = pc.add(rows["text_tokens"], rows["visual_tokens"])
+    groups = identities(rows["group"].to_pylist())
+    rates = rows["pass_rate"].to_numpy().astype(np.float64)
+    return Offers(
+        identity=identities(rows["key"].to_pylist()),
+        stage=stages.to_numpy().astype(np.int64),
+        part=rows["part"].to_numpy().astype(np.int64),
+        tokens=tokens.to_numpy().astype(np.int64),
+        pass_rate=np.where(rates < 0, np.nan, rates),
+        group=groups[:, 0] ^ groups[:, 1],
+        names=names,
+        terms=terms,
+    )
+
+
+def _draws(
+    mixture: Mixture, shares: Mapping[str, Share], seed: int, offers: Offers, training: NDArray[np.intp]
+) -> _Draws:
+    drawn = draw(offers.chosen(training), shares, mixture, seed)
+    held = np.setdiff1d(np.arange(len(offers)), training)
+    identity = offers.chosen(held)
+    held = held[np.lexsort((identity.part, identity.stage, identity.identity[:, 1], identity.identity[:, 0]))]
+    zeros = np.zeros(len(held), np.int64)
+    return _Draws(
+        np.concatenate([training[drawn.offer], held]),
+        np.concatenate([drawn.repeat, zeros]),
+        np.concatenate([drawn.phase, zeros]),
+    )
+
+
+def _shards(recipe: Recipe, offers: pa.Table, draws: _Draws) -> Iterator[PlannedShard]:
+    columns = _Columns.of(offers)
+    splits = list(SPLIT_ORDER)
+    places: dict[tuple[int, int, int, str], list[int]] = {}
+    for number, (row, phase) in enumerate(zip(draws.rows.tolist(), draws.phase.tolist(), strict=True)):
+        place = (STAGES.index(columns.stage[row]), SPLIT_ORDER[columns.split[row]], phase, columns.layout[row])
+        places.setdefault(place, []).append(number)
     numbers = dict.fromkeys(STAGES, 0)
-    for (stage_index, split_index, shard_layout), members in sorted(groups.items(), key=lambda g: g[0]):
+    for (stage_index, split, _, layout), members in sorted(places.items(), key=lambda p: p[0]):
         stage = STAGES[stage_index]
-        for entries, size in _cut(members, recipe.shards.max_samples, recipe.shards.max_bytes):
+        sizes = [columns.size_bytes[row] for row in draws.rows[members].tolist()]
+        for first, last, size in _cut(sizes, recipe.shards.max_samples, recipe.shards.max_bytes):
+            rows, repeats = draws.rows[members[first:last]], draws.repeat[members[first:last]]
             name = f"shards/{stage}-{numbers[stage]:06d}.tar"
             numbers[stage] += 1
-            split = list(SPLIT_ORDER)[split_index]
-            yield PlannedShard(name, stage, split, shard_layout, unit_of(name, entries, size))
+            pairs = zip(rows.tolist(), repeats.tolist(), strict=True)
+            entries = tuple(columns.entry(row, repeat) for row, repeat in pairs)
+            yield PlannedShard(name, stage, splits[split], layout, unit_of(name, entries, size), rows, repeats)
 
 
-def _entry(one: Draw, unit: str, row: dict[str, Any]) -> Entry:
-    listed = json.loads(row["members"])  # a medium that the draft brought lies in the draft's own unit
-    members = tuple((name, Range(stage, made or unit, *where)) for name, stage, made, *where in listed)
-    return Entry(
-        key=sample_key(one.key, one.part, one.repeat),
-        record=one.key,
-        json=Range("synthesize", unit, "samples.jsonl", row["json_offset"], row["json_size"]),
-        members=members,
-        repeat=one.repeat,
-    )
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What a shard's plan needs of the offers, as lists."""
+
+    key: list[str]
+    stage: list[Any]
+    split: list[str]
+    part: list[int]
+    layout: list[str]
+    unit: list[str]
+    json_offset: list[int]
+    json_size: list[int]
+    size_bytes: list[int]
+    members: list[str]
+
+    @staticmethod
+    def of(offers: pa.Table) -> _Columns:
+        return _Columns(*(offers[name].to_pylist() for name in _Columns.__slots__))
+
+    def entry(self, row: int, repeat: int) -> Entry:
+        unit = self.unit[row]
+        listed = json.loads(self.members[row])  # a medium that the draft brought lies in the draft's own unit
+        members = tuple((name, Range(stage, made or unit, *where)) for name, stage, made, *where in listed)
+        return Entry(
+            key=sample_key(self.key[row], self.part[row], repeat),
+            record=self.key[row],
+            json=Range("synthesize", unit, "samples.jsonl", self.json_offset[row], self.json_size[row]),
+            members=members,
+            repeat=repeat,
+        )
 
 
-def _cut(
-    members: Sequence[tuple[Entry, int]], max_samples: int, max_bytes: int
-) -> Iterator[tuple[tuple[Entry, ...], int]]:
-    run: list[Entry] = []
-    size = TAR_END_BYTES
-    for entry, weight in members:
-        if run and (len(run) >= max_samples or size + weight > max_bytes):
-            yield tuple(run), size
-            run, size = [], TAR_END_BYTES
-        run.append(entry)
+def _cut(sizes: Sequence[int], max_samples: int, max_bytes: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of samples as (first, past the last, bytes of the shard)."""
+    first, size = 0, TAR_END_BYTES
+    for number, weight in enumerate(sizes):
+        if number > first and (number - first >= max_samples or size + weight > max_bytes):
+            yield first, number, size
+            first, size = number, TAR_END_BYTES
         size += weight
-    if run:
-        yield tuple(run), size
+    if len(sizes) > first:
+        yield first, len(sizes), size
+
+
+def table_text(rows: Sequence[Row], missing: int) -> str:
+    """Expected against available, as a person reads it."""
+    widest = max([len(row.source) for row in rows] + [6]) + 2
+    head = f"{'stage':<10}{'of':<{widest}}{'available':>12}{'expected':>12}{'tokens':>16}{'expected':>16}"
+    lines = [
+        f"{r.stage:<10}{r.source:<{widest}}{r.available:>12,}{r.expected:>12,}{r.available_tokens:>16,}"
+        f"{r.expected_tokens:>16,}"
+        for r in rows
+    ]
+    short = [f"{missing:,} fewer than asked: what may give is exhausted"] if missing else []
+    return "\n".join([head, *lines, *short])

@@ -21,7 +21,7 @@ from curate.run import Executor, Inputs, Options, kept_by_unit, packs_of, parser
 from curate.screen import stage as screen
 from curate.store import is_done
 from curate.units import Unit
-from manifests.mixture import Row
+from manifests.mixture import Row, shortfall
 
 LISTED_ONLY_BYTES = 2 << 30  # a larger unread source is listed, not read, by `plan`
 
@@ -54,6 +54,7 @@ class Plan:
     asks: bool  # whether a teacher is asked
     quote: Quote | None  # None before it is known what will be shown, or where no teacher is asked
     mixture: tuple[Row, ...]
+    shortfall: int = 0
 
 
 def plan(recipe: Recipe, options: Options) -> Plan:
@@ -83,7 +84,8 @@ def plan(recipe: Recipe, options: Options) -> Plan:
         return Plan(tuple(sources), (), ends, teacher.state, bool(teacher.teachers), None, ())
     stages, ends, rows, spoken = _stages(recipe, inputs, key, teacher, options)
     made = quote(spoken, options.work) if spoken and teacher.teachers else None
-    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows)
+    missing = shortfall(rows, recipe.mixture)
+    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows, missing)
 
 
 class _NotDoneError(Exception):
@@ -162,6 +164,5 @@ def text(made: Plan, tokens_per_s: float | None = None) -> str:
     elif made.asks:
         lines.append("how many requests and tokens is known once it is known what will be shown")
     if made.mixture:
-        lines += ["", f"{'stage':<10}{'source':<16}{'available':>10}{'drawn':>8}"]
-        lines += [f"{r.stage:<10}{r.source:<16}{r.available:>10}{r.expected:>8}" for r in made.mixture]
+        lines += ["", mix.table_text(made.mixture, made.shortfall)]
     return "\n".join(lines)

@@ -45,6 +45,7 @@ from manifests.manifest import (
 from manifests.record import digest
 from sources.base import PACKAGE, Entry
 
+TOLD = ("task", "part", "text_tokens", "visual_tokens", "pass_rate")  # of an offer, in the ledger's samples
 MOST_REPEATED = 20  # paragraphs, and passages, that a manifest names
 
 
@@ -69,7 +70,7 @@ class Made:
 def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manifest:
     """Put everything in its place; the manifest."""
     (out / NAME).unlink(missing_ok=True)
-    shards, samples = publish_shards(made.plan.shards, out, work)
+    shards, samples = publish_shards(made.plan, out, work)
     staging = out / "ledger.new"
     shutil.rmtree(staging, ignore_errors=True)
     parts, ledger_root = ledger.write(staging, ledger.rows(work, made.prepared, made.decisions, samples))
@@ -121,20 +122,20 @@ def _repeated(made: Made, work: Path) -> tuple[Repeated, ...]:
     )
 
 
-def publish_shards(
-    planned: Sequence[PlannedShard], out: Path, work: Path
-) -> tuple[tuple[ShardEntry, ...], ledger.Samples]:
+def publish_shards(plan: ShardPlan, out: Path, work: Path) -> tuple[tuple[ShardEntry, ...], ledger.Samples]:
     """Shards under their names, foreign files in `shards/` removed; where each record's samples are."""
     entries: list[ShardEntry] = []
+    told = {name: plan.offers[name].to_pylist() for name in TOLD}
     samples: ledger.Samples = {}
     (out / "shards").mkdir(parents=True, exist_ok=True)
-    for shard in planned:
+    for shard in plan.shards:
         folder = unit_folder(work, "pack", shard.unit.key)
         summary = read_summary(work, "pack", shard.unit.key)
         place(folder / "shard.tar", out / shard.name, summary["sha256"])
         rows = json.loads((folder / "samples.json").read_bytes())
-        for row in rows:
+        for row, offer, repeat in zip(rows, shard.rows.tolist(), shard.repeats.tolist(), strict=True):
             sample = {"stage": shard.stage, "shard": shard.name, **{k: v for k, v in row.items() if k != "record"}}
+            sample |= {**{name: column[offer] for name, column in told.items()}, "repeat": repeat}
             samples.setdefault(row["record"], []).append(sample)
         entries.append(
             ShardEntry(

@@ -166,28 +166,29 @@ def load(recipe: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, Path]:
     if not isinstance(raw, dict):
         raise RecipeError(f"{path.name}: a recipe is a mapping; it needs at least `sources`")
     raw.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem))
-    for override in overrides:
-        _override(raw, override)
+    for one in overrides:
+        override(raw, one)
     try:
         return Recipe.model_validate(raw), path.resolve().parent
     except ValidationError as error:
         raise recipe_error(error, path.name) from None
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
+def override(raw: dict[str, Any], said: str) -> None:
+    """Set one value of a recipe's YAML: `said` is PATH=VALUE. Raises `RecipeError`."""
+    path, equals, text = said.partition("=")
     if not equals:
-        raise RecipeError(f"--set '{override}' is not PATH=VALUE, e.g. --set mixture.samples=1000")
+        raise RecipeError(f"--set '{said}' is not PATH=VALUE, e.g. --set mixture.samples=1000")
     *folders, last = path.split(".")
     node: Any = raw
     for part in folders:
-        node = _descend(node, part, override)
+        node = _descend(node, part, said)
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise RecipeError(f"--set '{override}': the value is not YAML") from None
+        raise RecipeError(f"--set '{said}': the value is not YAML") from None
     if isinstance(node, list):
-        node[_index(node, last, override)] = value
+        node[_index(node, last, said)] = value
     else:
         node[last] = value
 

@@ -61,6 +61,7 @@ from synth.tasks.measure import Measure
 from synth.tasks.subject import Subject
 from synth.teacher import Teacher, available, open_teacher
 from synth.teacher_config import TeacherConfig
+from synth.tokens import sample_tokens
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
@@ -79,6 +80,12 @@ OFFERS = pa.schema(
         ("accepted", pa.bool_()),
         ("reason", pa.string()),
         ("by_teacher", pa.bool_()),
+        ("kind", pa.string()),
+        ("modality", pa.string()),
+        ("group", pa.string()),
+        ("text_tokens", pa.int64()),  # an upper estimate (`synth.tokens.estimate`)
+        ("visual_tokens", pa.int64()),  # of what is shown, as its render target counts them
+        ("pass_rate", pa.float64()),  # a teacher's share of right answers; -1 where nobody tried
         ("layout", pa.string()),
         ("json_offset", pa.int64()),
         ("json_size", pa.int64()),
@@ -395,6 +402,7 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
     members = {m.member: presented.members[m.member] for m in media if m.member in presented.members}
     sample = sample_json(presented.record, media, draft, presented.split, _quotes(draft))
     data = canonical_json(sample).encode()
+    text_tokens, visual_tokens = sample_tokens(sample)
     offset = out.samples.tell()
     out.samples.write(data + b"\n")
     for made in draft.made:
@@ -410,6 +418,12 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
         "accepted": draft.accepted,
         "reason": draft.reason,
         "by_teacher": bool(draft.teacher.model),
+        "kind": presented.record.kind,
+        "modality": presented.record.modality,
+        "group": presented.record.group,
+        "text_tokens": text_tokens,
+        "visual_tokens": visual_tokens,
+        "pass_rate": next((v.score for v in draft.verdicts if v.check == "pass_rate"), -1.0),
         "layout": layout(sample, members),
         "json_offset": offset,
         "json_size": len(data),

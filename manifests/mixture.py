@@ -1,56 +1,121 @@
 """The mixture: how often each source is seen in each stage, as an exact list of draws.
 
-An **offer** is one draft that a record makes to one stage. A **draw** is one use of an offer; `repeat` counts its uses
-from 0. Sources have a `weight` and a `max_repeat`, stages have `stage_weights`; what comes out is exact, not expected:
+An **offer** is one draft that a record makes to one stage, a **draw** one use of it (`manifests.offers`). Offers of one
+stage and one source (or task, modality, kind: `by`) are a **cell**. What comes out is exact, not expected:
 
-- `caps.per_record` first: of the drafts of one record in one stage that many are offered on, the others are not.
-- No `samples`, no weight anywhere: every offer once.
-- Weights, of sources or of stages, and no `samples`: the largest draw in which the proportions hold, to less than one
-  draw, and no source gives more than `max_repeat` times its offers. The scarcest source decides.
-- `samples`: exactly that many. Stages share them by `stage_weights`, else in proportion to their offers; the sources of
-  a stage by `weight`, else in proportion to their offers. What a source or a stage cannot give (`max_repeat` times its
-  offers) the others of non-zero weight give in proportion to their weights (water-filling), so the number asked goes
-  before the proportions. Only where all of them are exhausted are there fewer: `shortfall` says by how many.
+- `caps` first: of the drafts of one record (or group: patient, article, video) in one stage that many are offered on,
+  the others are not.
+- No budget, no weight anywhere: every offer once.
+- Cells with `epochs` or `samples` of their own get exactly these (within `max_repeat`); the others share what is left.
+- Weights, of cells or of stages, and no budget: the largest draw in which the proportions hold, to less than one draw,
+  and no cell gives more than `max_repeat` times its offers. The scarcest cell decides.
+- A budget (`samples`, `tokens`; or for single stages `stage_samples`, `stage_tokens`): exactly that many, of tokens to
+  less than one sample for each cell, never more. Stages share it by `stage_weights`, else in proportion to what they
+  offer; the cells of a stage by `weight`, else in proportion to what they offer. What a cell or a stage cannot give
+  (`max_repeat` times its offers, or `at_most`) the others of non-zero weight give in proportion to their weights
+  (water-filling), so the number asked goes before the proportions. Only where all of them are exhausted are there
+  fewer: `shortfall` says by how many.
+- `temperature` T: a cell without a weight of its own has the weight (what it offers) ** (1 / T). 1 is in proportion to
+  size, larger values come nearer to equal shares (Arivazhagan et al. 2019).
 
-Fractions are settled by largest remainders, ties by name. Where some sources have a weight and others none, those have
-weight 1. A weight of 0 leaves a source or stage out. A source that offers nothing to a stage is not counted there.
+Fractions are settled by largest remainders, ties by name. Where some cells have a weight and others none, and no
+temperature, those have weight 1. A weight of 0 leaves a cell or stage out. A cell that offers nothing is not counted.
 
-Which offers: each source's offers of a stage stand in the order of a seeded hash, whole epochs go before repeats. So
-adding a source changes no choice within another as long as that one's number stays, and a larger number contains the
-smaller one. The draws are ordered by a seeded hash too: sources are interleaved, and the order of input is immaterial.
+Which offers: those of a cell stand in the order of a seeded hash, whole epochs go before repeats. So adding a source
+changes no choice within another as long as that one's number stays, and a larger number contains the smaller one. The
+draws are ordered by a seeded hash too: sources are interleaved, and the order of input is immaterial. A `curriculum`
+comes before that hash: draws of its first phase stand first, those of no phase last.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from manifests.config import Config
+from manifests.config import Config, unknown
 from manifests.errors import RecipeError
+from manifests.offers import Drawn, Ints, Offers, hashed, ranked
+from manifests.sample import STAGES
 
 Stage = Literal["pretrain", "sft", "rlvr"]
-Cell = tuple[str, str]  # (stage, source)
+By = Literal["source", "task", "modality", "kind"]
+Cell = tuple[str, str]  # (stage, source or what `by` says)
 K = TypeVar("K", str, Cell)
+TEMPERATURE_DIGITS = 12
 
 
 class Caps(Config):
-    """Limits on how much of a stage one record may be; `per_record` counts drafts without their repeats."""
+    """Limits on how much of a stage one record, or one group (patient, article, video), may be: drafts without their
+    repeats."""
 
     per_record: int | None = Field(default=None, ge=1)
+    per_group: int | None = Field(default=None, ge=1)
+
+
+class Share(Config):
+    """How much of a stage a cell gives. `weight`: its part of the budget (None: by what it offers). `max_repeat`: how
+    often an offer may be drawn. `epochs`: exactly so many passes over its offers (0.5: half of them), which it may
+    repeat for. `samples`: exactly that many draws. `at_most`: no more draws than that. All of them for each stage."""
+
+    weight: float | None = None
+    max_repeat: int = Field(default=1, ge=1)
+    epochs: float | None = Field(default=None, gt=0, le=1000)
+    samples: int | None = Field(default=None, ge=0)
+    at_most: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Share:
+        if self.weight is not None:
+            _check_weight("weight", self.weight)
+        if self.fixed and (self.weight is not None or (self.epochs is not None and self.samples is not None)):
+            raise ValueError("`epochs`, `samples` and `weight` exclude each other; give one of them")
+        return self
+
+    @property
+    def fixed(self) -> bool:
+        """Whether its number does not depend on the other cells."""
+        return self.epochs is not None or self.samples is not None
+
+
+class Phase(Config):
+    """A phase of the curriculum: the draws that meet all that it says."""
+
+    source: tuple[str, ...] = ()
+    task: tuple[str, ...] = ()
+    modality: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    min_tokens: int | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    min_pass_rate: float | None = Field(default=None, ge=0, le=1)
+    max_pass_rate: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Phase:
+        if self == Phase.model_construct():
+            raise ValueError("a phase without a condition; give one, e.g. {task: [mcq]} or {min_pass_rate: 0.5}")
+        return self
 
 
 class Mixture(Config):
-    """How many samples in all, how stages share them, and the caps; the defaults take every offer once."""
+    """Budgets, how stages and cells share them, caps and order; the defaults take every offer once."""
 
     samples: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    stage_samples: dict[Stage, int] = Field(default_factory=dict)
+    stage_tokens: dict[Stage, int] = Field(default_factory=dict)
     stage_weights: dict[Stage, float] | None = None
+    temperature: float | None = Field(default=None, gt=0, le=1000)
+    by: By = "source"
+    shares: dict[str, Share] = Field(default_factory=dict)
     caps: Caps = Caps()
+    curriculum: tuple[Phase, ...] = ()
 
     @model_validator(mode="after")
     def _weights_make_sense(self) -> Mixture:
@@ -61,135 +126,238 @@ class Mixture(Config):
                 raise ValueError("stage_weights add up to 0; give at least one stage a weight above 0")
         return self
 
-
-class Share(Config):
-    """How much of a stage a source gives: its weight (None: by its offers) and how often an offer may be drawn."""
-
-    source: str
-    weight: float | None = None
-    max_repeat: int = Field(default=1, ge=1)
-
     @model_validator(mode="after")
-    def _weight_makes_sense(self) -> Share:
-        if self.weight is not None:
-            _check_weight(f"weight of source '{self.source}'", self.weight)
+    def _one_budget(self) -> Mixture:
+        if self.samples is not None and self.tokens is not None:
+            raise ValueError("`samples` and `tokens` exclude each other; give one of them")
+        if self.whole is not None and (self.stage_samples or self.stage_tokens):
+            raise ValueError("give a budget of all stages, or budgets of single stages, not both")
+        both = self.stage_samples.keys() & self.stage_tokens.keys()
+        if both:
+            raise ValueError(f"stage '{min(both)}' has a budget of samples and one of tokens; give one of them")
+        for name, budgets in (("stage_samples", self.stage_samples), ("stage_tokens", self.stage_tokens)):
+            for stage, number in budgets.items():
+                if number < 0:
+                    raise ValueError(f"{name}.{stage} is {number}; a budget is a number of 0 or more")
         return self
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Offer:
-    """Draft number `part` of record `key` to `stage`."""
-
-    key: str
-    source: str
-    stage: str
-    part: int
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Draw:
-    """One sample to pack; (key, part, repeat) are what `manifests.sample.sample_key` names it by."""
-
-    key: str
-    stage: str
-    part: int
-    repeat: int
+    @property
+    def whole(self) -> int | None:
+        """The budget of all stages together."""
+        return self.samples if self.samples is not None else self.tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the plan: how many offers a source has in a stage after the caps, and how many draws are made."""
+    """One line of the plan: what a cell offers in a stage after the caps, and what is drawn of it."""
 
     stage: str
     source: str
     available: int
     expected: int
+    available_tokens: int = 0
+    expected_tokens: int = 0
 
 
 # ----------------------------------------------------------------------------------------------------- what one calls
-def draw(offers: Iterable[Offer], shares: Sequence[Share], mixture: Mixture, seed: int) -> list[Draw]:
-    """The exact list of draws in a seeded order; the same for any order of `offers` and `shares`.
+def draw(offers: Offers, shares: Mapping[str, Share], mixture: Mixture, seed: int) -> Drawn:
+    """The exact list of draws in a seeded order; the same for any order of `offers`.
 
-    An offer that is given twice counts once; a source without a share has the default one. Raises `RecipeError` where
-    a source has two shares or all weights are 0.
+    `shares` are those of the sources, which count where `mixture.by` is `source`; `mixture.shares` go before them. An
+    offer that is given twice counts once. Raises `RecipeError` where all weights are 0.
     """
-    kept = _capped(set(offers), mixture.caps.per_record, seed)
-    counts = _counts(_available(kept), _by_source(shares), mixture)
-    cells: defaultdict[Cell, list[Offer]] = defaultdict(list)
-    for offer in kept:
-        cells[offer.stage, offer.source].append(offer)
-    draws = [one for cell, members in cells.items() for one in _take(members, counts[cell], seed)]
-    return sorted(draws, key=lambda d: (_hash(seed, "order", d.key, d.stage, d.part, d.repeat), d))
+    kept = _capped(offers, mixture.caps, seed)
+    chosen = offers.chosen(kept)
+    cells, codes = _cells(chosen, mixture.by)
+    asked = _asked(chosen, cells, codes, _shares(shares, mixture), mixture)
+    picked = [_take(chosen, np.flatnonzero(codes == number), asked[cell], seed) for number, cell in enumerate(cells)]
+    which = np.concatenate([w for w, _ in picked]) if picked else np.zeros(0, np.intp)
+    repeat = np.concatenate([r for _, r in picked]) if picked else np.zeros(0, np.int64)
+    drawn = chosen.chosen(which)
+    phase = _phases(drawn, mixture.curriculum)
+    order = np.lexsort((repeat, *_identity(drawn), hashed(seed, "order", drawn, repeat), phase))
+    return Drawn(kept[which[order]], repeat[order], phase[order])
 
 
-def table(offers: Iterable[Offer], shares: Sequence[Share], mixture: Mixture) -> list[Row]:
-    """What `draw` will take of each source in each stage, by stage and source; exact as well, and needs no seed."""
-    available = _available(_capped(set(offers), mixture.caps.per_record, seed=0))
-    counts = _counts(available, _by_source(shares), mixture)
-    return [Row(stage, source, number, counts[stage, source]) for (stage, source), number in sorted(available.items())]
+def table(offers: Offers, shares: Mapping[str, Share], mixture: Mixture, seed: int = 0) -> list[Row]:
+    """What `draw` takes of each cell, by stage and name."""
+    kept = offers.chosen(_capped(offers, mixture.caps, seed))
+    cells, codes = _cells(kept, mixture.by)
+    asked = _asked(kept, cells, codes, _shares(shares, mixture), mixture)
+    rows = []
+    for number, cell in enumerate(cells):
+        members = np.flatnonzero(codes == number)
+        which, _ = _take(kept, members, asked[cell], seed)
+        rows.append(
+            Row(*cell, len(members), len(which), int(kept.tokens[members].sum()), int(kept.tokens[which].sum()))
+        )
+    return rows
 
 
-def shortfall(offers: Iterable[Offer], shares: Sequence[Share], mixture: Mixture) -> int:
-    """How many of `mixture.samples` cannot be drawn because every source that may give is exhausted; mostly 0."""
-    if mixture.samples is None:
-        return 0
-    return mixture.samples - sum(row.expected for row in table(offers, shares, mixture))
+def shortfall(rows: Sequence[Row], mixture: Mixture) -> int:
+    """How much of the budgets cannot be drawn because every cell that may give is exhausted; mostly 0. Of tokens that
+    includes what is left because no sample is cut."""
+    samples, tokens = Counter[str](), Counter[str]()
+    for row in rows:
+        samples[row.stage] += row.expected
+        tokens[row.stage] += row.expected_tokens
+    if mixture.samples is not None:
+        return max(0, mixture.samples - samples.total())
+    if mixture.tokens is not None:
+        return max(0, mixture.tokens - tokens.total())
+    missing = [max(0, budget - samples[stage]) for stage, budget in mixture.stage_samples.items()]
+    return sum(missing) + sum(max(0, budget - tokens[stage]) for stage, budget in mixture.stage_tokens.items())
 
 
 # -------------------------------------------------------------------------------------------------------- how many
-def _counts(available: Mapping[Cell, int], shares: Mapping[str, Share], mixture: Mixture) -> dict[Cell, int]:
-    """Draws per cell, 0 for a cell of weight 0."""
-    weights = _cell_weights(available, shares)
-    weighted = mixture.stage_weights is not None or any(share.weight is not None for share in shares.values())
-    limits = _cell_limits(available, shares)
-    stages = sorted({stage for stage, _ in available})
-    cells = {stage: [c for c in sorted(available) if c[0] == stage and weights[c]] for stage in stages}
-    supply = {stage: sum(limits[c] for c in cells[stage]) for stage in stages}
-    if mixture.samples is None:
-        for stage in stages:
-            of_stage = {c: weights[c] for c in cells[stage]}
-            once = sum(available[c] for c in cells[stage])
-            supply[stage] = _largest(of_stage, limits) if weighted else once
-    totals = _stage_totals(_stage_weights(available, cells, mixture), supply, mixture)
-    counts = dict.fromkeys(available, 0)
-    for stage in stages:
-        counts |= fill({c: weights[c] for c in cells[stage]}, limits, totals.get(stage, 0))
-    return counts
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is asked of a cell: draws, or tokens."""
+
+    number: int
+    unit: Literal["samples", "tokens"]
 
 
-def _cell_weights(available: Mapping[Cell, int], shares: Mapping[str, Share]) -> dict[Cell, Fraction]:
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """What a cell has, in the unit of its stage's budget: once, and at most."""
+
+    unit: Literal["samples", "tokens"]
+    once: int
+    most: int
+    fixed: int | None  # draws that do not depend on others
+
+
+def _shares(sources: Mapping[str, Share], mixture: Mixture) -> dict[str, Share]:
+    found = {**(sources if mixture.by == "source" else {}), **mixture.shares}
+    if found and all(share.weight == 0 for share in found.values()):
+        raise RecipeError(f"the weights of all {mixture.by}s are 0; give at least one a weight above 0")
+    return found
+
+
+def _cells(offers: Offers, by: str) -> tuple[list[Cell], Ints]:
+    """The cells by stage and name, and each offer's cell as a number into them."""
+    terms = offers.terms[by]
+    mixed = offers.stage * max(len(terms), 1) + offers.names[by]
+    present, codes = np.unique(mixed, return_inverse=True)
+    named = [(STAGES[int(one) // max(len(terms), 1)], terms[int(one) % max(len(terms), 1)]) for one in present]
+    order = sorted(range(len(named)), key=lambda n: named[n])
+    places = np.empty(len(named), np.int64)
+    places[order] = np.arange(len(named))
+    return [named[n] for n in order], places[codes] if len(codes) else np.zeros(0, np.int64)
+
+
+def _asked(
+    offers: Offers, cells: Sequence[Cell], codes: Ints, shares: Mapping[str, Share], mixture: Mixture
+) -> dict[Cell, _Ask]:
+    """What is asked of every cell."""
+    once = np.bincount(codes, minlength=len(cells))
+    tokens = np.zeros(len(cells), np.int64)
+    np.add.at(tokens, codes, offers.tokens)
+    supplies = {}
+    for number, cell in enumerate(cells):
+        share = shares.get(cell[1], Share())
+        supplies[cell] = _supply(int(once[number]), int(tokens[number]), share, _unit(cell[0], mixture))
+    free = {cell: s for cell, s in supplies.items() if s.fixed is None}
+    weights = _weights(free, shares, mixture)
+    limits = {cell: s.most for cell, s in free.items()}
+    taken = _taken(
+        supplies, dict(zip(cells, map(int, once), strict=True)), dict(zip(cells, map(int, tokens), strict=True))
+    )
+    parts = _parts(weights, limits, free, taken, mixture, shares)
+    asked = {cell: _Ask(parts.get(cell, 0), s.unit) for cell, s in free.items()}
+    return asked | {cell: _Ask(s.fixed, "samples") for cell, s in supplies.items() if s.fixed is not None}
+
+
+def _unit(stage: str, mixture: Mixture) -> Literal["samples", "tokens"]:
+    return "tokens" if mixture.tokens is not None or stage in mixture.stage_tokens else "samples"
+
+
+def _supply(once: int, tokens: int, share: Share, unit: Literal["samples", "tokens"]) -> _Supply:
+    repeats = share.max_repeat if share.epochs is None else max(share.max_repeat, -int(-share.epochs // 1))
+    most = once * repeats if share.at_most is None else min(once * repeats, share.at_most)
+    fixed = None
+    if share.epochs is not None:
+        fixed = min(most, int(exact(share.epochs) * once))
+    elif share.samples is not None:
+        fixed = min(most, share.samples)
+    if unit == "samples":
+        return _Supply(unit, once, most, fixed)
+    return _Supply(unit, tokens, tokens * most // max(once, 1), fixed)
+
+
+def _taken(supplies: Mapping[Cell, _Supply], once: Mapping[Cell, int], tokens: Mapping[Cell, int]) -> Counter[str]:
+    """What cells with a number of their own take of each stage's budget; of tokens, on average of their offers."""
+    taken = Counter[str]()
+    for cell, supply in supplies.items():
+        if supply.fixed is not None:
+            mean = 1 if supply.unit == "samples" else Fraction(tokens[cell], max(once[cell], 1))
+            taken[cell[0]] += int(supply.fixed * mean)
+    return taken
+
+
+def _weights(free: Mapping[Cell, _Supply], shares: Mapping[str, Share], mixture: Mixture) -> dict[Cell, Fraction]:
     explicit = any(share.weight is not None for share in shares.values())
     weights = {}
-    for cell, number in available.items():
-        weight = shares[cell[1]].weight if cell[1] in shares else None
-        unset_weight = Fraction(1) if explicit else Fraction(number)
-        weights[cell] = unset_weight if weight is None else exact(weight)
+    for cell, supply in free.items():
+        stated = shares[cell[1]].weight if cell[1] in shares else None
+        if stated is not None:
+            weights[cell] = exact(stated)
+        elif mixture.temperature is not None:
+            weights[cell] = Fraction(f"{supply.once ** (1 / mixture.temperature):.{TEMPERATURE_DIGITS}g}")
+        else:
+            weights[cell] = Fraction(1) if explicit else Fraction(supply.once)
     return weights
 
 
-def _cell_limits(available: Mapping[Cell, int], shares: Mapping[str, Share]) -> dict[Cell, int]:
-    return {
-        cell: number * (shares[cell[1]].max_repeat if cell[1] in shares else 1) for cell, number in available.items()
-    }
+def _parts(
+    weights: Mapping[Cell, Fraction], limits: Mapping[Cell, int], free: Mapping[Cell, _Supply],
+    taken: Mapping[str, int], mixture: Mixture, shares: Mapping[str, Share],
+) -> dict[Cell, int]:  # fmt: skip
+    """What each cell without a number of its own gives, in the unit of its stage's budget."""
+    cells: dict[str, list[Cell]] = {}
+    for cell in sorted(free):
+        cells.setdefault(cell[0], []).append(cell)
+    weighted = mixture.stage_weights is not None or mixture.temperature is not None
+    weighted = weighted or any(share.weight is not None for share in shares.values())
+    supply = {}
+    for stage, members in cells.items():
+        open_ = {c: weights[c] for c in members if weights[c]}
+        budgeted = mixture.whole is not None or stage in mixture.stage_samples or stage in mixture.stage_tokens
+        if budgeted:
+            supply[stage] = sum(limits[c] for c in open_)
+        else:
+            supply[stage] = _largest(open_, limits) if weighted else sum(min(free[c].once, limits[c]) for c in open_)
+    totals = _stage_totals(_stage_weights(cells, free, weights, mixture), supply, taken, mixture)
+    parts: dict[Cell, int] = {}
+    for stage, members in cells.items():
+        parts |= fill({c: weights[c] for c in members if weights[c]}, limits, totals.get(stage, 0))
+    return parts
 
 
 def _stage_weights(
-    available: Mapping[Cell, int], cells: Mapping[str, list[Cell]], mixture: Mixture
+    cells: Mapping[str, list[Cell]], free: Mapping[Cell, _Supply], weights: Mapping[Cell, Fraction], mixture: Mixture
 ) -> dict[str, Fraction]:
     """The weights of the stages that have something to give."""
     asked = None if mixture.stage_weights is None else {str(s): exact(w) for s, w in mixture.stage_weights.items()}
-    weights = {}
+    found = {}
     for stage, members in cells.items():
-        offered = Fraction(sum(available[c] for c in members))
+        offered = Fraction(sum(free[c].once for c in members if weights[c]))
         weight = offered if asked is None else asked.get(stage, Fraction(0))
         if offered and weight:
-            weights[stage] = weight
-    return weights
+            found[stage] = weight
+    return found
 
 
-def _stage_totals(weights: Mapping[str, Fraction], supply: Mapping[str, int], mixture: Mixture) -> dict[str, int]:
-    if mixture.samples is not None:
-        return fill(weights, supply, mixture.samples)
+def _stage_totals(
+    weights: Mapping[str, Fraction], supply: Mapping[str, int], taken: Mapping[str, int], mixture: Mixture
+) -> dict[str, int]:
+    own = {str(stage): number for stage, number in (*mixture.stage_samples.items(), *mixture.stage_tokens.items())}
+    if own:
+        left = {stage: min(max(0, n - taken.get(stage, 0)), supply.get(stage, 0)) for stage, n in own.items()}
+        return {**({s: n for s, n in supply.items() if s in weights}), **left}
+    if mixture.whole is not None:
+        return fill(weights, supply, max(0, mixture.whole - sum(taken.values())))
     if mixture.stage_weights is None:
         return dict(supply)
     return fill(weights, supply, _largest(weights, supply))
@@ -244,42 +412,75 @@ def _check_weight(what: str, weight: float) -> None:
         raise ValueError(f"{what} is {weight:g}; a weight is a number of 0 or more")
 
 
-def _by_source(shares: Sequence[Share]) -> dict[str, Share]:
-    found = {share.source: share for share in shares}
-    if len(found) != len(shares):
-        doubled = sorted(name for name, n in Counter(s.source for s in shares).items() if n > 1)
-        raise RecipeError(f"source '{doubled[0]}' has two shares in the mixture")
-    if shares and all(share.weight == 0 for share in shares):
-        raise RecipeError("the weights of the sources add up to 0; give at least one source a weight above 0")
-    return found
-
-
 # ------------------------------------------------------------------------------------------------------- which ones
-def _capped(offers: set[Offer], per_record: int | None, seed: int) -> list[Offer]:
-    """The offers that the cap lets through: of a record's drafts in a stage, the first by seeded hash."""
-    if per_record is None:
-        return list(offers)
-    records: defaultdict[tuple[str, str, str], list[Offer]] = defaultdict(list)
-    for offer in offers:
-        records[offer.source, offer.key, offer.stage].append(offer)
-    return [offer for drafts in records.values() for offer in _in_order(drafts, seed)[:per_record]]
+def _identity(offers: Offers) -> tuple[NDArray[np.generic], ...]:
+    """What tells offers apart, least significant first, as `np.lexsort` takes it."""
+    return offers.part, offers.stage, offers.identity[:, 1], offers.identity[:, 0]
 
 
-def _available(offers: Iterable[Offer]) -> Counter[Cell]:
-    return Counter((offer.stage, offer.source) for offer in offers)
+def _capped(offers: Offers, caps: Caps, seed: int) -> NDArray[np.intp]:
+    """The offers that the caps let through, each once, in the order of what tells them apart: of a record's drafts in a
+    stage, and then of a group's, the first by seeded hash."""
+    order = np.lexsort(_identity(offers))
+    same = np.ones(len(order), np.bool_)
+    same[:1] = False
+    for column in _identity(offers):
+        ordered = column[order]
+        same[1:] &= ordered[1:] == ordered[:-1]
+    kept = order[~same]
+    for cap, record in ((caps.per_record, True), (caps.per_group, False)):
+        if cap is not None:
+            mine = offers.chosen(kept)
+            whose = (mine.identity[:, 0], mine.identity[:, 1]) if record else (mine.group,)
+            kept = kept[ranked(hashed(seed, "take", mine), mine.stage, *whose) < cap]
+    return kept
 
 
-def _take(offers: list[Offer], count: int, seed: int) -> list[Draw]:
-    """`count` draws: whole epochs in the order of the hash, then the beginning of one more."""
-    ordered = _in_order(offers, seed)
-    places = (divmod(i, len(ordered)) for i in range(count))
-    return [Draw(ordered[at].key, ordered[at].stage, ordered[at].part, epoch) for epoch, at in places]
+def _take(offers: Offers, members: NDArray[np.intp], asked: _Ask, seed: int) -> tuple[NDArray[np.intp], Ints]:
+    """What is asked of a cell: whole epochs in the order of the hash, then the beginning of one more."""
+    mine = offers.chosen(members)
+    ordered = members[np.lexsort((*_identity(mine), hashed(seed, "take", mine)))]
+    if asked.unit == "samples":
+        count = asked.number if len(ordered) else 0
+    else:
+        sums = np.cumsum(offers.tokens[ordered])
+        whole = int(sums[-1]) if len(sums) else 0
+        epochs, rest = divmod(asked.number, whole) if whole else (0, 0)
+        count = epochs * len(ordered) + int(np.searchsorted(sums, rest, side="right"))
+    places = np.arange(count)
+    return ordered[places % max(len(ordered), 1)], places // max(len(ordered), 1)
 
 
-def _in_order(offers: list[Offer], seed: int) -> list[Offer]:
-    return sorted(offers, key=lambda o: (_hash(seed, "take", o.key, o.stage, o.part), o))
+def _phases(drawn: Offers, curriculum: Sequence[Phase]) -> Ints:
+    """The first phase whose conditions each draw meets; behind all of them where it meets none."""
+    phase = np.full(len(drawn), len(curriculum), np.int64)
+    for number, one in reversed(list(enumerate(curriculum))):
+        phase[_meets(drawn, one)] = number
+    return phase
 
 
-def _hash(seed: int, *parts: str | int) -> bytes:
-    text = "\x1f".join(map(str, (seed, *parts)))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def _meets(drawn: Offers, phase: Phase) -> NDArray[np.bool_]:
+    met = np.ones(len(drawn), np.bool_)
+    for name in ("source", "task", "modality", "kind"):
+        wanted: tuple[str, ...] = getattr(phase, name)
+        if wanted:
+            codes = [number for number, term in enumerate(drawn.terms[name]) if term in wanted]
+            met &= np.isin(drawn.names[name], codes)
+    for low, high, column in (
+        (phase.min_tokens, phase.max_tokens, drawn.tokens),
+        (phase.min_pass_rate, phase.max_pass_rate, drawn.pass_rate),
+    ):
+        met &= column >= low if low is not None else True
+        met &= column <= high if high is not None else True
+    return met
+
+
+def check_names(mixture: Mixture, known: Mapping[str, Sequence[str]]) -> None:
+    """Raise `RecipeError` for a share or phase of a name that there is not; `known` are the names of each column, those
+    of a column that it lacks are not checked."""
+    named: list[tuple[str, str]] = [(mixture.by, name) for name in mixture.shares]
+    for phase in mixture.curriculum:
+        named += [(column, name) for column in known for name in getattr(phase, column)]
+    for column, name in named:
+        if column in known and name not in known[column]:
+            raise RecipeError(f"mixture: {unknown(column, name, list(known[column]))}")

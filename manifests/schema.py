@@ -24,6 +24,12 @@ SAMPLE = pa.struct(
         ("offset", pa.int64()),
         ("size_bytes", pa.int64()),
         ("sha256", pa.string()),
+        ("task", pa.string()),
+        ("part", pa.int32()),
+        ("repeat", pa.int32()),
+        ("text_tokens", pa.int64()),  # an upper estimate
+        ("visual_tokens", pa.int64()),
+        ("pass_rate", pa.float64()),  # a teacher's share of right answers; -1 where nobody tried
     ]
 )
 LINEAGE = pa.struct(

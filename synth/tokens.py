@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from synth.chat import Picture, Request
 from synth.teacher_config import Family
@@ -33,6 +34,14 @@ TEMPLATE_TOKENS = 64  # what a chat template adds once (some bring a system mess
 MESSAGE_TOKENS = 16  # ... and around each message
 _QWEN_MOST = 16_384
 _INTERN_TILES = 12
+
+
+def sample_tokens(sample: dict[str, Any]) -> tuple[int, int]:
+    """(of its text, of what it shows) of a sample's JSON: an upper estimate, and what each medium's render target
+    counts for the model that it is made for (0 where a target counts nothing)."""
+    said = [str(sample.get("text") or ""), *(str(turn["content"]) for turn in sample.get("conversations") or ())]
+    shown = sum(int(media["visual_tokens"]) for media in sample["media"] if media["kind"] != "mask")
+    return sum(map(estimate, said)), shown
 
 
 def estimate(text: str) -> int:

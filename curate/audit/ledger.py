@@ -61,6 +61,7 @@ class Placed(NamedTuple):
     offset: int
     size_bytes: int
     sha256: str
+    told: tuple[str, int, int]  # task, tokens of the text and of what is shown
 
 
 @dataclass
@@ -278,7 +279,9 @@ def _take(place: str, row: dict[str, Any], index: Index, findings: Findings) -> 
         wrong = "twice" if sample["key"] in known else "" if sample["stage"] in STAGES else f"stage {sample['stage']!r}"
         if wrong:
             findings.add("samples", place, f"sample {sample['key']} in {sample['shard']}: {wrong}", RUN_AGAIN)
-        known[sample["key"]] = Placed(key, sample["stage"], sample["offset"], sample["size_bytes"], sample["sha256"])
+        told = (sample["task"], sample["text_tokens"], sample["visual_tokens"])
+        place_ = (sample["stage"], sample["offset"], sample["size_bytes"], sample["sha256"])
+        known[sample["key"]] = Placed(key, *place_, told)
 
 
 # --- rows together ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ says, in zeros to a multiple of 10240 bytes. What a sample says is `curate.audit
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tarfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from curate.shard import MEMBER_MODE, OWNER, TAR_BLOCK, sample_bytes
 from curate.store import CHUNK_BYTES
 from manifests.errors import VerificationError
 from manifests.manifest import ShardEntry
+from synth.tokens import sample_tokens
 
 SAMPLE_KEY = re.compile(r"[0-9a-f]{32}(?:-[0-9]{1,9}-[0-9]{1,9})?")
 FIELD = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
@@ -202,7 +204,20 @@ def _check_sample(
         findings.add("no_json", where, f"members {', '.join(sorted(fields))}", PACK_AGAIN)
         return
     check_sample_shapes(where, fields["json"], findings)
+    told = _told(fields["json"])
+    if placed is not None and told is not None and told != placed.told:
+        found = f"task and tokens {told}, the ledger says {placed.told}"
+        findings.add("sample_told", where, found, PACK_AGAIN)
     audit.check(where, key, record, fields, entry)
+
+
+def _told(data: bytes) -> tuple[str, int, int] | None:
+    """What the ledger repeats of a sample; None of JSON that is no sample, which is found elsewhere."""
+    try:
+        sample = json.loads(data)
+        return str(sample["task"]), *sample_tokens(sample)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _orphans(entry: ShardEntry, index: Index, seen: set[str], findings: Findings) -> None:
