@@ -32,7 +32,7 @@ from manifests.mixture import Caps, Mixture, Phase, Share
 from manifests.sample import STAGES
 from manifests.schema import LEDGER, SAMPLE
 
-SIZES = (100_000, 1_000_000, 2_000_000)
+SIZES = (100_000, 1_000_000)
 RUNS = 3
 SOURCES = 20
 
@@ -55,7 +55,8 @@ def invented(folder: Path, samples: int) -> None:
         "visual_tokens": pa.array(rng.integers(0, 3000, samples)),
         "pass_rate": pa.array(rng.integers(-1, 9, samples) / 8),
     }  # fmt: skip
-    drawn = pa.StructArray.from_arrays([values[f.name].cast(f.type) for f in SAMPLE], fields=list(SAMPLE))
+    drawn = pa.table([values[f.name].cast(f.type) for f in SAMPLE], names=[f.name for f in SAMPLE]).to_struct_array()
+    drawn = drawn.combine_chunks() if isinstance(drawn, pa.ChunkedArray) else drawn
     lists = pa.ListArray.from_arrays(pa.array(np.arange(records + 1) * 2, pa.int32()), drawn)
     known = {
         "key": pa.array(keys), "samples": lists, "seq": pa.array(np.arange(records)),
