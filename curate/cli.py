@@ -23,6 +23,7 @@ from manifests.redact import redacted
 
 if TYPE_CHECKING:
     from curate.run import Result
+    from manifests.sample import StageName
 
 UNEXPECTED, USAGE, TOO_MANY_FAILED, NOT_VERIFIED = 1, 2, 3, 4
 P = ParamSpec("P")
@@ -237,6 +238,49 @@ def mix(out: Path, to: Path, recipe: str, overrides: tuple[str, ...]) -> None:
     made = write(out, to, asked(out, recipe, overrides))
     click.echo(table_text(made.rows, made.shortfall))
     click.echo(f"{len(made.draws):,} draws in {to / LIST}; next: curate export {out} --draws {to / LIST} ...")
+
+
+@main.command(
+    cls=Examples,
+    epilog="curate export out/demo --format llava --stage sft --to out/llava\n"
+    "curate export out/demo --format qwen_vl --stage sft --to out/packed --pack-tokens 32768",
+)
+@out_argument
+@click.option("--format", "name", default="", help="A dialect; without one they are listed.")
+@click.option("--to", type=click.Path(path_type=Path), help="A folder that is not there yet.")
+@click.option("--stage", type=click.Choice(["pretrain", "sft", "rlvr"]), default="sft", show_default=True)
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="train", show_default=True)
+@click.option("--draws", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A list of `curate mix`.")
+@click.option("--max-tokens", type=click.IntRange(min=0), default=0, help="Leave longer samples out; 0: none.")
+@click.option("--pack-tokens", type=click.IntRange(min=0), default=0, help="Samples together in rows (qwen_vl).")
+@click.option("--system", default="", help="A system message, where the dialect has a place for it.")
+@ends_well
+def export(
+    out: Path,
+    name: str,
+    to: Path | None,
+    stage: StageName,
+    split: str,
+    draws: Path | None,
+    max_tokens: int,
+    pack_tokens: int,
+    system: str,
+) -> None:
+    """Write a finished OUT as a trainer's own format."""
+    from curate.export import LEFT_OUT
+    from curate.export import export as export_output
+    from curate.formats import DIALECTS
+    from curate.formats.base import Asked
+
+    if not name or to is None:
+        click.echo("\n".join(f"{d.NAME:<16}{', '.join(d.STAGES):<24}{d.WHAT}" for d in DIALECTS))
+        return
+    asked = Asked(to.absolute(), stage, split, max_tokens, system, pack_tokens)
+    done = export_output(out, name, asked, draws)
+    lost = ", ".join(f"{n} {reason}" for reason, n in done.left_out.items())
+    click.echo(f"{done.rows} rows in {to}" + (f"; left out, see {LEFT_OUT}: {lost}" if lost else ""))
+    for line in done.told:
+        click.echo(f"use: {line}")
 
 
 @main.command(cls=Examples, epilog="curate sources\ncurate sources dicom_tree")

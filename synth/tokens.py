@@ -72,7 +72,7 @@ def estimated(request: Request, family: Family) -> int:
 
 def visual(pictures: Iterable[Picture], family: Family) -> int:
     """The tokens of pictures by the rule of a family."""
-    return sum(_picture(picture.height, picture.width, family) for picture in pictures)
+    return sum(picture_tokens(family, picture.height, picture.width) for picture in pictures)
 
 
 def family_of(name: str) -> Family:
@@ -86,7 +86,7 @@ def family_of(name: str) -> Family:
     return next((family for part, family in known if part in plain), "generic")
 
 
-def _picture(height: int, width: int, family: Family) -> int:
+def picture_tokens(family: Family, height: int, width: int) -> int:
     height, width = max(height, 1), max(width, 1)
     if family in ("qwen2_vl", "qwen3_vl"):
         return (_qwen(height, width, 28, 4) if family == "qwen2_vl" else _qwen(height, width, 32, 64)) + 2
