@@ -217,7 +217,7 @@ def _frames_of(data: bytes, media: Mapping[str, Any]) -> Array:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         path.write_bytes(data)
-        return read_frames(path, list(range(int(media["shape"][0]))))
+        return read_frames(path, list(range(int(media["shape"][0]))), media["times_s"])
 
 
 def _array(data: bytes) -> Array:
