@@ -293,6 +293,19 @@ def sources(name: str | None) -> None:
     click.echo(show_source(name) if name else list_sources())
 
 
+@main.command(cls=Examples, epilog="curate miniature chexpert --to data\ncurate miniature fleming_vl_sft --to data")
+@click.argument("name")
+@click.option("--to", required=True, type=click.Path(path_type=Path), help="Becomes the --data of a run.")
+@click.option("--seed", default=7, show_default=True)
+@ends_well
+def miniature(name: str, to: Path, seed: int) -> None:
+    """Write invented miniatures of a source, or of all sources of a recipe, in their upstreams' layouts."""
+    from curate.miniature import write_miniatures
+
+    for line in write_miniatures(name, to, seed):
+        click.echo(line)
+
+
 @main.command(cls=Examples, epilog="curate verify out/demo\ncurate verify out/demo --media --json")
 @out_argument
 @click.option("--media", is_flag=True, help="Also compare what media of different splits show.")

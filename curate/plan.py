@@ -16,7 +16,7 @@ from curate.comparisons import compare
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.quote import Quote, quote, told
-from curate.recipe import Recipe, place_of
+from curate.recipe import Recipe, place_of, with_data
 from curate.run import Executor, Inputs, Options, kept_by_unit, packs_of, parser_limits, take_inventory
 from curate.screen import stage as screen
 from curate.store import is_done
@@ -55,12 +55,14 @@ class Plan:
     quote: Quote | None  # None before it is known what will be shown, or where no teacher is asked
     mixture: tuple[Row, ...]
     shortfall: int = 0
+    absent: tuple[str, ...] = ()
 
 
 def plan(recipe: Recipe, options: Options) -> Plan:
     """What `run` would do with these options. Writes the inventory into the work folder, nothing else."""
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
+    recipe, absent = with_data(recipe, options.recipe_folder, options.data)
     teacher = synthesize.teacher_state(recipe)
     limits = parser_limits(recipe)
     sources: list[SourcePlan] = []
@@ -81,11 +83,11 @@ def plan(recipe: Recipe, options: Options) -> Plan:
             sources.append(SourcePlan(source.called, kind, files, size, items, source.licence, source.access))
     if len(inputs) < len(recipe.sources):
         ends = "a source is larger than a plan reads: `curate run` takes its inventory"
-        return Plan(tuple(sources), (), ends, teacher.state, bool(teacher.teachers), None, ())
+        return Plan(tuple(sources), (), ends, teacher.state, bool(teacher.teachers), None, (), absent=absent)
     stages, ends, rows, spoken = _stages(recipe, inputs, key, teacher, options)
     made = quote(spoken, options.work) if spoken and teacher.teachers else None
     missing = shortfall(rows, recipe.mixture)
-    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows, missing)
+    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows, missing, absent)
 
 
 class _NotDoneError(Exception):
@@ -154,6 +156,8 @@ def text(made: Plan, tokens_per_s: float | None = None) -> str:
         lines.append(
             f"{s.name:<16}{s.kind:<14}{s.files:>8}{s.size_bytes / 1e6:>10.1f}  {s.licence:<24}{s.access:<12}{items}"
         )
+    if made.absent:
+        lines.append(f"not there, left out: {', '.join(made.absent)}")
     lines += ["", f"{'stage':<12}{'units':>8}{'done':>8}{'to run':>8}"]
     lines += [f"{s.name:<12}{s.units:>8}{s.done:>8}{s.units - s.done:>8}" for s in made.stages]
     if made.ends:

@@ -65,6 +65,7 @@ class Made:
     packed: tuple[Unit, ...]
     teacher: TeacherState
     limit: int | None
+    absent: tuple[str, ...] = ()
 
 
 def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manifest:
@@ -85,6 +86,7 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
         fingerprint=fingerprint(made.recipe, _inputs(made), _code(made)),
         key=made.key_state,
         limit=made.limit,
+        absent=made.absent,
         counts=counts,
         stages=stage_counts(made, counts, shards),
         shards=shards,

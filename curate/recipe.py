@@ -22,7 +22,7 @@ from manifests.errors import RecipeError
 from manifests.mixture import Mixture
 from manifests.record import digest
 from manifests.sample import STAGES, StageName
-from sources import Source
+from sources import Source, parse_sources
 from sources.base import PACKAGE, Place, SourceConfig, resolve_root
 from synth.facts import VOCABULARY
 from synth.judging.config import Judging
@@ -66,7 +66,8 @@ class Recipe(Config):
 
     name: str = "recipe"
     seed: int = 0
-    sources: tuple[Source, ...]
+    sources: Annotated[tuple[Source, ...], BeforeValidator(parse_sources)]
+    absent: Literal["refuse", "leave_out"] = "refuse"  # a source whose files are not there
     deidentify: DeidentifyConfig = DeidentifyConfig()
     render: RenderConfig = RenderConfig()
     select: SelectConfig = SelectConfig()
@@ -124,6 +125,29 @@ class Recipe(Config):
         placed = [(s.model_dump(mode="json", exclude={"root"}), s.called) for s in self.sources]
         whole["sources"] = [{**source, "name": name} for source, name in placed]
         return whole
+
+
+def with_data(recipe: Recipe, recipe_folder: Path, data: Path | None) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe with the sources whose files are there, and the names of the others, as `absent` allows.
+
+    Raises `RecipeError` for one that is not there, or where none is."""
+    if recipe.absent == "refuse":
+        return recipe, ()
+    kept: list[SourceConfig] = []
+    missing: list[str] = []
+    for source in recipe.sources:
+        try:
+            source.check(place_of(source, recipe_folder, data))
+        except RecipeError:
+            missing.append(source.called)
+        else:
+            kept.append(source)
+    if not kept:
+        raise RecipeError(
+            f"none of the recipe's {len(missing)} sources is there; `--data ROOT` holds them as ROOT/{missing[0]} and "
+            f"so on: `curate fetch {missing[0]} --data ROOT`, or `curate miniature {recipe.name} --to ROOT` for a trial"
+        )
+    return recipe.model_copy(update={"sources": tuple(kept)}), tuple(missing)
 
 
 def place_of(source: SourceConfig, recipe_folder: Path, data: Path | None) -> Place:

@@ -23,7 +23,7 @@ from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.progress import Progress
-from curate.recipe import Recipe, place_of
+from curate.recipe import Recipe, place_of, with_data
 from curate.sandbox import Limits
 from curate.screen import stage as screen
 from curate.store import is_done, read_summary, sweep_temporaries
@@ -113,6 +113,7 @@ def run(recipe: Recipe, options: Options) -> Result:
     ring = Keyring.load(recipe.name, recipe.seed, options.key_file)
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
     check_extras(recipe)
+    recipe, absent = with_data(recipe, options.recipe_folder, options.data)
     places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
     for source, place in zip(recipe.sources, places, strict=True):
         source.check(place)
@@ -144,6 +145,7 @@ def run(recipe: Recipe, options: Options) -> Result:
         packed=tuple(packed),
         teacher=teacher,
         limit=options.limit,
+        absent=absent,
     )
     timings = {"seconds": {**executor.seconds, "total": time.perf_counter() - started}, "executed": executor.executed}
     if executor.fresh:

@@ -140,6 +140,7 @@ class Manifest(Config):
     fingerprint: str
     key: str  # "public" or "private": whether pseudonyms can be recomputed by anybody
     limit: int | None = None
+    absent: tuple[str, ...] = ()  # sources of the recipe whose files were not there, where it allows that
     counts: Counts
     stages: tuple[StageCount, ...]
     shards: tuple[ShardEntry, ...]

@@ -14,6 +14,7 @@ from manifests.config import unknown
 from sources import figures, generic, pictures, radiographs, texts, videos, volumes
 from sources.base import SourceConfig
 from sources.dicom_tree import DicomTree
+from sources.fusion import expanded
 from sources.icd10cm import Icd10Cm
 from sources.image_table import ImageTable
 from sources.jsonl_text import JsonlText
@@ -36,6 +37,11 @@ SOURCES: tuple[type[SourceConfig], ...] = (
     *texts.SOURCES,
 )
 BY_NAME: dict[str, type[SourceConfig]] = {source.card.name: source for source in SOURCES}
+
+
+def parse_sources(value: Any) -> Any:
+    """A recipe's list of sources with what `every` means in its place."""
+    return expanded(value, cards()) if isinstance(value, list | tuple) else value
 
 
 def parse_source(value: Any) -> Any:
