@@ -6,6 +6,7 @@ A new dialect is one file with a class that has the members of `curate.formats.b
 from __future__ import annotations
 
 from curate.formats.base import Dialect
+from curate.formats.energon import Energon
 from curate.formats.hf_datasets import HfDatasets
 from curate.formats.internvl import InternVL
 from curate.formats.llama_factory import LlamaFactory
@@ -18,6 +19,7 @@ from curate.formats.verl import Verl
 from curate.formats.vlmevalkit import VlmEvalKit
 
 DIALECTS: tuple[type[Dialect], ...] = (
+    Energon,
     HfDatasets,
     InternVL,
     LlamaFactory,

@@ -171,7 +171,7 @@ class MediaFiles:
         clip one for each frame.
 
         Raises `UnfitError` for a volume that is not rendered as slices of 8 bits, and for more than `most_slices`."""
-        return [self._pictures(sample, media, most_slices) for media in sample.media]
+        return [self.of_one(sample, media, most_slices) for media in sample.media]
 
     def whole(self, sample: Sample, media: Mapping[str, Any]) -> File:
         """A medium as one file: an image or clip as it is, a volume as `.npy` in the shape that its target gives it."""
@@ -185,7 +185,8 @@ class MediaFiles:
         depth, height, width = array.shape[-3:]
         return self._put(buffer.getvalue(), "npy", height, width, depth)
 
-    def _pictures(self, sample: Sample, media: Mapping[str, Any], most: int) -> list[File]:
+    def of_one(self, sample: Sample, media: Mapping[str, Any], most: int = MOST_SLICES) -> list[File]:
+        """The pictures of one medium."""
         if media["kind"] == "image":
             return [self.whole(sample, media)]
         if int(media["shape"][0]) > most:

@@ -63,13 +63,13 @@ class HfDatasets:
 
     def add(self, sample: Sample) -> None:
         marks, images, videos, volumes = [], [], list[str](), list[str]()
-        for number, medium in enumerate(sample.media):
+        for medium in sample.media:
             if medium["kind"] == "video":
                 videos.append(self.media.whole(sample, medium).path)
                 marks.append("<video>")
                 continue
             try:
-                files = self.media.pictures(sample)[number] if medium["units"] == "display" else []
+                files = self.media.of_one(sample, medium)
             except UnfitError:
                 files = []
             if not files:
