@@ -35,9 +35,13 @@ def test_every_file_that_the_readme_points_to_is_there() -> None:
         assert (ROOT / path).exists(), path
 
 
-def test_every_source_stands_in_the_readme() -> None:
+def test_every_layout_that_many_share_stands_in_the_readme_and_every_source_in_the_catalogue() -> None:
+    """`python -m tests.catalogue` writes the catalogue anew after a change that is meant."""
+    from tests.catalogue import PAGE, page
+
     for source in SOURCES:
-        assert f"`{source.card.name}`" in README
+        assert source.card.url or f"`{source.card.name}`" in README
+    assert PAGE.read_text() == page()
 
 
 def test_the_recipe_in_the_readme_is_a_valid_recipe() -> None:
