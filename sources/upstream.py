@@ -28,7 +28,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from pydantic import model_validator
 
@@ -187,7 +187,10 @@ class Line:
     @property
     def ref(self) -> FileRef:
         """The row as a part of a record's source; its digest is that of its canonical JSON, bytes by their digest."""
-        data = canonical_json(_digestible(self.values)).encode()
+        try:
+            data = canonical_json(self.values).encode()
+        except (TypeError, ValueError):  # bytes, or a number that JSON has not
+            data = canonical_json(_digestible(self.values)).encode()
         sha256 = hashlib.sha256(data).hexdigest()
         return FileRef(self.table, sha256, len(data), role="table", fragment=f"line={self.number}")
 
@@ -259,8 +262,15 @@ def _delimited(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, 
         head = stream.readline(CHUNK_CHARS)
         delimiter = "\t" if path.suffix.lower() == ".tsv" else max(DELIMITERS, key=head.count)
         stream.seek(0)
-        for row in csv.DictReader(stream, fieldnames=columns, delimiter=delimiter):
+        for row in csv.DictReader(_bounded(stream), fieldnames=columns, delimiter=delimiter):
             yield {str(k).strip(): v or "" for k, v in row.items() if k is not None and not isinstance(v, list)}
+
+
+def _bounded(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(MAX_CELL_CHARS):
+        if len(line) == MAX_CELL_CHARS:
+            raise csv.Error("a line beyond the bound")
+        yield line
 
 
 def _json_lines(path: Path) -> Iterator[Any]:

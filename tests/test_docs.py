@@ -37,7 +37,8 @@ def test_every_file_that_the_readme_points_to_is_there() -> None:
 
 def test_every_layout_that_many_share_stands_in_the_readme_and_every_source_in_the_catalogue() -> None:
     """`python -m tests.catalogue` writes the catalogue anew after a change that is meant."""
-    from tests.catalogue import PAGE, page
+    from curate.catalogue import page
+    from tests.catalogue import PAGE
 
     for source in SOURCES:
         assert source.card.url or f"`{source.card.name}`" in README
