@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # Compiled tests are kept where the shell says to keep none, else each run spends a tenth of its time on compiling them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check bench fuzz wheel clean
+.PHONY: demo test test-fast test-trainers check bench fuzz wheel clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo
@@ -38,6 +38,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.deidentify --write
 	$(BIN)/python -m benchmarks.burned_in --write
 	$(BIN)/python -m benchmarks.sandbox --write
+
+# each trainer's own loader reads an export, in an environment of its own below .trainers (21 GB)
+test-trainers: $(VENV)/.dev
+	$(BIN)/python -m tests.trainers
 
 fuzz: $(VENV)/.dev
 	$(PIP) --constraint constraints.txt --editable '.[fuzz]'

@@ -151,7 +151,9 @@ class Energon:
         self.index.commit()
         self.index.close()
         meta = self.asked.to / META
-        parts: dict[str, list[str]] = {split: [] for split in ("train", "val", "test")} | {self.asked.split: list(self.counts)}
+        parts: dict[str, list[str]] = {split: [] for split in ("train", "val", "test")} | {
+            self.asked.split: list(self.counts)
+        }
         (meta / "split.yaml").write_text(yaml.safe_dump({"exclude": [], "split_parts": parts}))
         (meta / ".info.json").write_text(json.dumps({"shard_counts": self.counts}, indent=1) + "\n")
         kind = {"__module__": "megatron.energon", "__class__": "CrudeWebdataset"}

@@ -30,7 +30,10 @@ PLUGIN = '''"""The reward of medcurate's RLVR prompts for ms-swift: each answer 
 
 import json
 
-from swift.plugin import ORM, orms
+try:
+    from swift.rewards import ORM, orms
+except ImportError:  # before ms-swift 4
+    from swift.plugin import ORM, orms
 
 from synth.verifiers import score
 
