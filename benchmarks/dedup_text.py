@@ -161,7 +161,7 @@ def _columns(unit: str, first: int, texts: list[str], compared: list[Bytes]) -> 
     keys = [hashlib.sha256(f"{unit}{first + k}".encode()).hexdigest()[:32] for k in range(len(texts))]
     same = ["ready"] * len(texts), ["text"] * len(texts)
     digests = [hashlib.sha256(form.data).hexdigest() if len(form) else "" for form in compared]
-    return keys, *same, digests, [to_json({"answer": "", "question": "", "text": t}).decode() for t in texts]
+    return keys, *same, digests, [to_json({"asked": [], "text": t}).decode() for t in texts]
 
 
 def ours(paths: list[Path], work: Path, memory: int) -> Taken:

@@ -25,7 +25,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from manifests.record import Fact, FileRef, Media, Record
+from manifests.record import Asked, Fact, FileRef, Media, Record
 
 KINDS = ("text", "header", "pixels")
 EACH = 100
@@ -160,7 +160,7 @@ def case(key: str, kind: str, facts: Sequence[Fact], words: Sequence[str] = ("",
     digest = hashlib.sha256(key.encode()).hexdigest()
     return Case(
         Record(digest[:32], "s", f"s/{key}", key, digest, kind, "g", "CC0-1.0", "open", media=tuple(media),
-               facts=tuple(facts), text=words[0], question=words[1], answer=words[2]), members
+               facts=tuple(facts), text=words[0], asked=(Asked(words[1], words[2]),) if any(words[1:]) else ()), members
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def drafts_of(
 
 def sample_of(case: Case, draft: Draft) -> str:
     """What a shard would hold of a draft."""
-    return json.dumps(sample_json(case.record, case.record.media, draft, "train", True), ensure_ascii=False)
+    return json.dumps(sample_json(case.record, case.record.media, draft, "train"), ensure_ascii=False)
 
 
 def _question(draft: Draft) -> str:
@@ -121,7 +121,7 @@ def usual(case: Case, work: Path, some: tuple[Task, ...] = TASKS) -> Usual:
     """A record without its order, by a good teacher."""
     teacher = Good({})
     first = drafts_of(case, teacher, work / "golds", UNJUDGED, _GOLDS)
-    golds = {case.record.question: case.record.answer}
+    golds = {one.question: one.answer for one in case.record.asked}
     golds |= {_question(d): d.answer.gold.split("|")[0] for d in first if d.answer is not None}
     wanted = (d for d in first if d.task == "vqa" and d.answer is not None and d.answer.type == "yes_no")
     golds |= {f"is it {_question(d)[8:].partition('?')[0]}": d.answer.gold for d in wanted if d.answer is not None}

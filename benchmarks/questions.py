@@ -138,8 +138,8 @@ def records(data: Path, work: Path) -> list[tuple[Record, MediaView, bool]]:
     found = []
     for done in sorted((out / ".work/units/present").glob("*/*/done.json")):
         for one in read_presented(out / ".work", done.parent.name):
-            texts = (one.record.text, one.record.question, one.record.answer)
-            view = view_of(one.media, member_reader(one, out / ".work"), one.record.facts, texts)
+            said = one.record.text, one.record.asked
+            view = view_of(one.media, member_reader(one, out / ".work"), one.record.facts, *said)
             found.append((one.record, view, any(m.kind == "volume" and m.units == "HU" for m in one.media)))
     return [*sorted(found, key=lambda one: one[0].key), *codes()]
 

@@ -11,15 +11,16 @@ import io
 import math
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from curate.guard import MAX_BYTES, PIECE, Stream, stream_of, typed
+from curate.guard import MAX_BYTES, PIECE, Stream, open_stream, stream_of, typed
 from manifests.errors import RecordError
-from manifests.record import Fact
+from manifests.record import Affine, Fact
 
 Array = NDArray[Any]
 Units = Literal["HU", "scanner", "display"]
@@ -54,6 +55,8 @@ class Image:
 class Volume:
     """One 3D grid: voxels (z, y, x) in `narrow`'s dtypes; `affine` (4, 4) float64 maps indices (x, y, z) to RAS+ mm.
 
+    Where the source tells neither spacing nor orientation, `placed` is False: `affine` is the identity, which counts
+    voxels and nothing else, and no statement in mm, of volume, side or plane may be made of it.
     `masks` are uint8 arrays of 0 and 1 on the same grid. `notes` are codes of what a reader had to assume; `facts` is
     what the container says besides the grid (time points, repetition time).
     """
@@ -65,6 +68,7 @@ class Volume:
     masks: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    placed: bool = True
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -91,6 +95,11 @@ class Frames:
     times_s: tuple[float, ...]
     spacing_mm: tuple[float, float] | None = None  # (y, x)
     times_known: bool = True
+
+
+def affine_of(rows: Affine | None) -> NDArray[np.float64]:
+    """The affine of a stored volume as an array; the identity of one that has none (`Volume.placed`)."""
+    return np.eye(4) if rows is None else np.array(rows, np.float64)
 
 
 def narrow(array: Array) -> Array:
@@ -143,6 +152,13 @@ def decode_npy(data: bytes) -> Array:
     The header's shape must account for every byte, so a lying header allocates nothing. Raises RecordError `bad_array`.
     """
     return _decoded(stream_of(data), max_bytes=sys.maxsize)
+
+
+def read_npy(path: Path, max_bytes: int = MAX_BYTES) -> Array:
+    """The array of a .npy file as `decode_npy` gives it, with the memory of one. Raises RecordError `bad_array`,
+    `too_large`, `unreadable_file`."""
+    with open_stream(path, max_bytes, "plain") as stream:
+        return _decoded(stream, max_bytes)
 
 
 def _decoded(stream: Stream, max_bytes: int) -> Array:

@@ -306,6 +306,35 @@ def miniature(name: str, to: Path, seed: int) -> None:
         click.echo(line)
 
 
+@main.command(
+    cls=Examples, epilog="curate fetch medmnist --data /data\ncurate fetch msd --data /data --only 'Task09*' --dry-run"
+)
+@click.argument("name")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False), help="Root of data."
+)
+@click.option("--only", multiple=True, metavar="PATTERN", help="Files of upstream, by shell pattern; default: all.")
+@click.option("--max-bytes", type=click.IntRange(min=0), help="Refuse to download more.")
+@click.option("--dry-run", is_flag=True, help="Ask the places and say what would be fetched; write nothing.")
+@click.option("--jobs", type=click.IntRange(1, 32), default=4, show_default=True, help="Files at the same time.")
+@click.option("--keep-archives", is_flag=True, help="Keep what was unpacked in ROOT/.fetch/NAME.archives.")
+@ends_well
+def fetch(
+    name: str, data: Path, only: tuple[str, ...], max_bytes: int | None, dry_run: bool, jobs: int, keep_archives: bool
+) -> None:
+    """Bring the files of source NAME, if they are open, below ROOT/NAME: resumed, checked, recorded."""
+    from sources.fetch import Options
+    from sources.fetch import fetch as fetch_source
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    done = fetch_source(name, Options(data.absolute(), only, max_bytes, dry_run, jobs, keep_archives, tell=tell))
+    click.echo(done.text())
+    if done.failed:
+        sys.exit(TOO_MANY_FAILED)
+
+
 @main.command(cls=Examples, epilog="curate verify out/demo\ncurate verify out/demo --media --json")
 @out_argument
 @click.option("--media", is_flag=True, help="Also compare what media of different splits show.")

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from curate.keyring import KEY_VARIABLE
 from curate.looks.rows import is_looks
 from curate.screen.ids import is_sealed_ids
-from manifests.record import Fact, FileRef, Media, Record, Step, canonical_json, content_sha256, record_key
+from manifests.record import Asked, Fact, FileRef, Media, Record, Step, canonical_json, content_sha256, record_key
 from sources.base import Item, Place, SourceConfig
 
 MEMBER_FILE = re.compile(r"[0-9]+-[a-z0-9._-]{1,64}")
@@ -194,10 +194,11 @@ def _form(kind: type, others: tuple[str, ...] = ()) -> tuple[Callable[..., str],
     return f"{{{{{fields}}}}}".format, operator.attrgetter(*texts)
 
 
-_RECORD, _texts_of_record = _form(Record, ("files", "media", "facts", "steps"))
+_RECORD, _texts_of_record = _form(Record, ("files", "media", "facts", "asked", "dialogue", "steps"))
 _FILE, _texts_of_file = _form(FileRef, ("size_bytes",))
 _FACT, _texts_of_fact = _form(Fact)
 _STEP, _texts_of_step = _form(Step)
+_ASKED, _texts_of_asked = _form(Asked, ("options",))
 _MEDIA = [field.name for field in dataclasses.fields(Media)]
 _MEASURES = ("spacing_mm", "affine", "times_s", "window", "padding", "scale")
 
@@ -210,7 +211,14 @@ def record_json(record: Record) -> str:
     facts = ",".join([_FACT(*map(quoted, _texts_of_fact(fact))) for fact in record.facts])
     steps = ",".join([_STEP(*map(quoted, _texts_of_step(step))) for step in record.steps])
     media = ",".join([_media_json(media) for media in record.media])
-    return _RECORD(*map(quoted, _texts_of_record(record)), f"[{files}]", f"[{media}]", f"[{facts}]", f"[{steps}]")
+    asked = ",".join([_ASKED(*map(quoted, _texts_of_asked(one)), _list(one.options)) for one in record.asked])
+    dialogue = "true" if record.dialogue else "false"
+    lists = (f"[{files}]", f"[{media}]", f"[{facts}]", f"[{asked}]", dialogue, f"[{steps}]")
+    return _RECORD(*map(quoted, _texts_of_record(record)), *lists)
+
+
+def _list(texts: Sequence[str]) -> str:
+    return f"[{','.join(map(quoted, texts))}]"
 
 
 def _media_json(media: Media) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from curate.arrays import Image, Volume, encode_npy_gz
 from curate.dedup import pixel_sha256
 from curate.store import file_sha256
 from manifests.record import Affine, Fact, Media
-from synth.measured import MAX_STRUCTURES, mask_facts
+from synth.measured import MAX_STRUCTURES, flat_mask_facts, mask_facts, unplaced_mask_facts
 
 MAX_LABELS = 255  # of one label map, uint8
 
@@ -46,7 +46,7 @@ class LabelMaps:
         self.maps: list[tuple[NDArray[np.uint8], list[tuple[str, int]]]] = []
 
     def add(self, label: str, mask: NDArray[np.uint8]) -> None:
-        """A mask of 0 and 1, (z, y, x)."""
+        """A mask of 0 and 1, (z, y, x) or (y, x)."""
         inside = mask.view(np.bool_)
         label_map, labels = self._free(inside)
         labels.append((label, len(labels) + 1))
@@ -78,14 +78,36 @@ class Structures:
         """A mask of 0 and 1, (z, y, x) on the volume's grid."""
         grid = self._grid
         self.digests.append(pixel_sha256(mask))
-        if len(self.labels) < MAX_STRUCTURES:
+        if len(self.labels) < MAX_STRUCTURES and grid.placed:
             self.facts += mask_facts({label: mask}, rows_of(grid.affine), grid.voxels, grid.units)
+        elif len(self.labels) < MAX_STRUCTURES:
+            self.facts += unplaced_mask_facts(label, mask)
+        self.labels.append(label)
+        self.placed.add(label, mask)
+
+
+class FlatStructures:
+    """The same of a picture; `at` says which of several its facts are true of."""
+
+    def __init__(self, picture: Image, at: str = "") -> None:
+        self.labels: list[str] = []
+        self.digests: list[str] = []
+        self.facts: list[Fact] = []
+        self.placed = LabelMaps()
+        self._spacing, self._at = picture.spacing_mm, at
+
+    def add(self, label: str, mask: NDArray[np.uint8]) -> None:
+        """A mask of 0 and 1, (y, x) on the picture's pixels."""
+        self.digests.append(pixel_sha256(mask))
+        if len(self.labels) < MAX_STRUCTURES:
+            self.facts += flat_mask_facts(label, mask, self._spacing, self._at)
         self.labels.append(label)
         self.placed.add(label, mask)
 
 
 def volume_members(grid: Volume, placed: LabelMaps | None = None) -> tuple[tuple[Media, bytes], ...]:
-    """The voxels, and the label maps of the masks: those in `placed`, else the volume's own."""
+    """The voxels, and the label maps of the masks: those in `placed`, else the volume's own. A volume that no source
+    placed has neither spacing nor affine, so that nothing in mm can be said or proven of it."""
     if placed is None:
         placed = LabelMaps()
         for label, mask in grid.masks.items():
@@ -99,25 +121,34 @@ def volume_members(grid: Volume, placed: LabelMaps | None = None) -> tuple[tuple
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         units=grid.units,
-        spacing_mm=grid.spacing_mm,
-        affine=rows_of(grid.affine),
+        spacing_mm=grid.spacing_mm if grid.placed else None,
+        affine=rows_of(grid.affine) if grid.placed else None,
         window=grid.window,
     )
-    members = [(main, data)]
+    return (main, data), *_mask_members(main, placed)
+
+
+def flat_mask_members(picture: Media, placed: LabelMaps) -> tuple[tuple[Media, bytes], ...]:
+    """The label maps of a picture's masks, (y, x) on its canonical pixels."""
+    return tuple(_mask_members(picture, placed))
+
+
+def _mask_members(main: Media, placed: LabelMaps) -> Iterator[tuple[Media, bytes]]:
+    """One entry for each mask, on the grid of `main`."""
     for number, (label_map, labels) in enumerate(placed.maps):
         stored = encode_npy_gz(label_map)
-        shared = dataclasses.replace(
-            main,
+        shared = Media(
             member=mask_member(number),
             kind="mask",
+            shape=label_map.shape,
             dtype="uint8",
             sha256=hashlib.sha256(stored).hexdigest(),
             size_bytes=len(stored),
             units="label",
-            window=None,
+            spacing_mm=main.spacing_mm,
+            affine=main.affine,
         )
-        members += [(dataclasses.replace(shared, label=label, value=value), stored) for label, value in labels]
-    return tuple(members)
+        yield from ((dataclasses.replace(shared, label=label, value=value), stored) for label, value in labels)
 
 
 def mask_member(number: int) -> str:

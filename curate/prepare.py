@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from curate.canonical import in_canonical_terms
 from curate.code import code_version
 from curate.deidentify import DeidentifyConfig
 from curate.handover import (
@@ -60,6 +61,7 @@ from manifests.record import (
     record_from_json,
     record_key,
     to_json,
+    words_of,
 )
 from sources.base import Item, Place, SourceConfig
 from synth.facts import validate
@@ -350,6 +352,7 @@ def check_unchanged(item: Item, place: Place) -> None:
 
 def finished(record: Record, loaded: Loaded) -> Prepared:
     """A record with what was read, its sketches and the story of its steps. Its facts keep to the closed vocabulary."""
+    loaded = in_canonical_terms(loaded)
     validate(loaded.facts)
     full = dataclasses.replace(
         record,
@@ -359,8 +362,8 @@ def finished(record: Record, loaded: Loaded) -> Prepared:
         media=tuple(m for m, _ in loaded.members),
         facts=loaded.facts,
         text=loaded.text,
-        question=loaded.question,
-        answer=loaded.answer,
+        asked=loaded.asked,
+        dialogue=loaded.dialogue,
         steps=loaded.steps,
     )
     said = record_text(full)
@@ -375,8 +378,8 @@ def finished(record: Record, loaded: Loaded) -> Prepared:
 
 
 def record_text(record: Record) -> str:
-    """All that a record says, for comparing it with others."""
-    return "\n".join(t for t in (record.text, record.question, record.answer) if t)
+    """What a record says, for comparing it with others: its text, every question and its answer."""
+    return words_of(record.text, record.asked)
 
 
 def marks_of(record: Record) -> str:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.archive import Members
-from curate.arrays import Image, Volume, decode_npy_gz
+from curate.arrays import Image, Volume, affine_of, decode_npy_gz
 from curate.code import code_version
 from curate.pack import Range
 from curate.prepare import PrepareSpec, add_member, read_rows, record_of
@@ -33,7 +33,7 @@ from curate.select import Lost
 from curate.store import read_summary, unit_folder
 from curate.units import Summary, Unit, unit_key
 from manifests.errors import RecordError, Reject
-from manifests.record import Media, Record, canonical_json, media_from
+from manifests.record import Media, Record, canonical_json, media_from, words_of
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
@@ -187,7 +187,7 @@ def present_volume(record: Record, media: Media, members: Members, render: Rende
     volume = volume_of(media, members.read(media.member))
     if needs_masks(render.volume):
         volume = dataclasses.replace(volume, masks=_masks_of(record, members))
-    said = "\n".join(t for t in (record.text, record.question, record.answer) if t)
+    said = words_of(record.text, record.asked)
     return [(entry, data) for entry, data in render_volume(volume, render.volume, said, scratch)]
 
 
@@ -221,9 +221,10 @@ def image_of(media: Media, data: bytes) -> Image:
 
 
 def volume_of(media: Media, data: bytes) -> Volume:
-    """A stored canonical volume, without its masks."""
+    """A stored canonical volume, without its masks; one without affine is not placed."""
     units: Any = media.units
-    return Volume(decode_npy_gz(data), np.array(media.affine, np.float64), units, media.window)
+    placed = media.affine is not None
+    return Volume(decode_npy_gz(data), affine_of(media.affine), units, media.window, placed=placed)
 
 
 def _plane_spacing(media: Media) -> tuple[float, float] | None:

@@ -5,8 +5,8 @@
     dicom_series  the slices of one stack             → volume
     dicom_volume  one volume of a multi-frame file    → volume
     volume        NIfTI, NRRD, MetaImage (+ masks)    → volume
-    picture       PNG, JPEG, TIFF, ..., one or more   → image
-    clip          MP4, MOV, WebM, AVI, GIF, ...       → video
+    picture       PNG, JPEG, ..., one or more (+ masks) → image     curate.readers_picture
+    clip          MP4, MOV, ..., a folder of frames   → video
     text          what the source's row says          → text
 
 What comes back is canonical: HU or scanner units with affine and spacing, true frame times, no header, no metadata of
@@ -23,28 +23,36 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate import image, text, video, volume
-from curate.arrays import Array, Frames, Image, Volume
-from curate.dedup import media_sha256, phash, pixel_sha256
-from curate.deidentify import FaceFacts, clean_frames, clean_pixels, find_text_over_time, gate_face, gate_head
+from curate import text, video, volume
+from curate.arrays import Array, Frames, Units, Volume
+from curate.carried import given_files
+from curate.dedup import media_sha256, pixel_sha256
+from curate.deidentify import FaceFacts, clean_frames, find_text_over_time, gate_face, gate_head
 from curate.deidentify.text import scrub_text
 from curate.loaded import Loaded, Reading, merged, said, shown, step
-from curate.looks.rows import joined
-from curate.looks.sketch import clip_sketch, image_sketch, volume_sketch
-from curate.members import Structures, clip_media, image_member, volume_members
+from curate.looks.sketch import clip_sketch, volume_sketch
+from curate.members import Structures, clip_media, volume_members
 from curate.readers_dicom import read_dicom_cine, read_dicom_image, read_dicom_series, read_dicom_volume
-from curate.video import scenes
+from curate.readers_picture import read_picture
+from curate.video import frames_folder, scenes
 from curate.volume import landmarks
+from curate.volume.nifti import require_affine, rescale
 from manifests.errors import RecordError
-from manifests.record import Fact, Step
+from manifests.record import Fact, Step, words_of
 from sources.base import Item
+
+_WORDED = ("procedure", "contrast", "title", "caption", "label", "finding", "structure")
 
 Reader = Callable[[Item, Reading], Loaded]
 
 
 def load(item: Item, reading: Reading) -> Loaded:
-    """Read an item by its form."""
-    return READERS[item.form](item, reading)
+    """Read an item by its form; what its container's row carries lies in the scratch folder meanwhile."""
+    try:
+        return READERS[item.form](item, reading)
+    finally:
+        for path in reading.scratch.glob("carried-*") if item.carried else ():
+            path.unlink()
 
 
 def read_volume_file(item: Item, reading: Reading) -> Loaded:
@@ -52,9 +60,10 @@ def read_volume_file(item: Item, reading: Reading) -> Loaded:
     modality = known.get("modality", "")
     gate = FaceFacts(modality=modality, body_part=known.get("body_part", ""), defaced=known.get("defaced") == "yes")
     kept = gate_face(gate, reading.deidentify)
-    grid = volume.read_volume(reading.place.file(item.files[0].path), "HU" if modality == "CT" else "scanner")
+    units: Units = "HU" if modality == "CT" else "scanner"
+    grid = _as_told(volume.read_volume(given_files(item, reading)[0], units, part=item.part), item)
     volume.quality(grid)
-    kept = gate_head(grid, gate, reading.deidentify) or kept
+    kept = _gated(grid, gate, item, reading) or kept
     marked = Structures(grid)
     for label, mask in _masks(item, reading, grid):
         if mask.any():  # a structure may be out of the field of view
@@ -86,6 +95,26 @@ def read_volume_file(item: Item, reading: Reading) -> Loaded:
     )
 
 
+def _gated(grid: Volume, gate: FaceFacts, item: Item, reading: Reading) -> str:
+    """`gate_head`; of a volume without spacing, whose size says nothing, all that is said of it decides instead."""
+    if grid.placed:
+        return gate_head(grid, gate, reading.deidentify)
+    words = (*(f.value for f in item.facts if f.name in _WORDED), item.text)
+    return gate_face(dataclasses.replace(gate, descriptions=" | ".join(words)), reading.deidentify)
+
+
+def _as_told(grid: Volume, item: Item) -> Volume:
+    """The volume with what the source's tables say and its header does not. Where the source takes the volumes of a
+    file apart, they are no time points (sequences mostly), whatever NIfTI calls them."""
+    if item.rescale is not None:
+        slope, intercept = item.rescale
+        grid = dataclasses.replace(grid, voxels=volume.settled(rescale(grid.voxels, slope, intercept)))
+    if item.affine is not None:
+        require_affine(affine := np.array(item.affine, np.float64))
+        grid = dataclasses.replace(grid, affine=affine, placed=True)
+    return dataclasses.replace(grid, facts=()) if item.files[0].fragment.startswith("volume=") else grid
+
+
 def _points(item: Item, reading: Reading) -> tuple[Fact, ...]:
     """The landmarks of an item; a name that looks like an identifier is scrubbed as any text is."""
     if not item.landmarks:
@@ -94,43 +123,9 @@ def _points(item: Item, reading: Reading) -> tuple[Fact, ...]:
     return tuple(dataclasses.replace(f, about=scrub_text(f.about, ())[0]) for f in found)
 
 
-def read_picture(item: Item, reading: Reading) -> Loaded:
-    """One picture, or the several of a study in their order."""
-    paths = [reading.place.file(file.path) for file in item.files if file.role == "data"]
-    decoded: list[Image] = []
-    notes: list[str] = []
-    cleaned: list[Step] = []
-    for path in paths:
-        one = image.read_image(path)
-        notes += one.notes
-        one, steps = clean_pixels(one, None, reading.deidentify)
-        image.quality(one)
-        decoded.append(one)
-        cleaned += steps
-    texts, scrubbed = said(item, ())
-    told = (
-        step("read", "2D image file" if len(paths) == 1 else f"{len(paths)} 2D image files", notes=" ".join(notes)),
-        step("deidentify", "decoded and re-encoded: no EXIF, XMP, ICC, comments or thumbnail is taken over"),
-        *cleaned,
-        *(step("standardise", shown(one.pixels), units=one.units) for one in decoded),
-        *scrubbed,
-    )
-    return Loaded(
-        kind="image",
-        modality={f.name: f.value for f in item.facts}.get("modality", ""),
-        members=tuple(image_member(one, n if len(paths) > 1 else 0) for n, one in enumerate(decoded, start=1)),
-        facts=item.facts,
-        steps=told,
-        pixel_sha256=media_sha256([pixel_sha256(one.pixels) for one in decoded]),
-        phash=f"{phash(image.to_display(decoded[0])):016x}",
-        looks=joined([image_sketch(one, n) for n, one in enumerate(decoded)]),
-        **texts,
-    )
-
-
 def read_clip(item: Item, reading: Reading) -> Loaded:
     path = reading.scratch / "clip.mp4"
-    info, times_s = video.canonical_clip(reading.place.file(item.files[0].path), path, item.clip)
+    info, times_s = _clip_of(item, given_files(item, reading), path)
     probe = video.read_frames(path, video.sample_times(times_s, None, 8), times_s)
     video.clip_quality(probe)
     cleaned = _clean_clip(path, times_s, probe, reading)
@@ -157,6 +152,13 @@ def read_clip(item: Item, reading: Reading) -> Loaded:
     )
 
 
+def _clip_of(item: Item, files: Sequence[Path], path: Path) -> tuple[video.VideoInfo, tuple[float, ...]]:
+    """The canonical clip of a video file, or of several files that are its frames, at the rate of the fact `fps`."""
+    if len(files) == 1:
+        return video.canonical_clip(files[0], path, item.clip)
+    return frames_folder.clip_of_frames(files, frames_folder.rate_of(item.facts), path)
+
+
 def _clean_clip(path: Path, times_s: tuple[float, ...], probe: NDArray[np.uint8], reading: Reading) -> tuple[Step, ...]:
     """Under `burned_in: detect`, text in a clip is blacked on every frame, and the clip encoded anew; a clip in whose
     probe there is none stays as it is coded."""
@@ -172,7 +174,7 @@ def _clean_clip(path: Path, times_s: tuple[float, ...], probe: NDArray[np.uint8]
 
 def read_text(item: Item, reading: Reading) -> Loaded:
     texts, scrubbed = said(item, ())
-    text.quality("\n".join(t for t in texts.values() if t))
+    text.quality(words_of(texts["text"], texts["asked"]))
     return Loaded(
         kind="text",
         modality="text",

@@ -72,7 +72,9 @@ class Recipe(Config):
     render: RenderConfig = RenderConfig()
     select: SelectConfig = SelectConfig()
     tasks: tuple[TaskEntry, ...] = Field(
-        default_factory=lambda: tuple(parse_task(n) for n in ("source_text", "qa", "caption", "measure", "mcq"))
+        default_factory=lambda: tuple(
+            parse_task(n) for n in ("source_text", "qa", "dialogue", "caption", "measure", "mcq")
+        )
     )
     teacher: TeacherConfig | None = None  # who writes; `teachers` are asked beside it
     teachers: dict[Literal["stronger", "blind", "judge"], TeacherConfig] = Field(default_factory=dict)

@@ -3,7 +3,8 @@
     image    PNG, 8-bit, as a viewer shows it, shrunk to `max_side`                               member `png`
     volume   one of `curate.volume.config.VolumeTarget`                           member `volume.npy.gz`, or `mp4`
     mask     stays the label map that prepare made, for the proofs; shown to no model             member `masks.npy.gz`
-             under `grid`: resampled with its volume
+             under `grid`: resampled with its volume; of a picture `Media.crop` and `scale` say how
+             the proofs find its pixels in the label map, whose nearest they take
     video    MP4 of the chosen frames, without sound; their true times stand in `Media.times_s`   member `mp4`
 
 All functions are deterministic for one version of the libraries beneath them, and `Media.sha256` and `size_bytes` are
@@ -33,12 +34,14 @@ from curate.volume.config import Grid, KeySlices, Published, PublishedName, Volu
 from curate.volume.config import brings_masks as brings_masks
 from curate.volume.config import needs_masks as needs_masks
 from manifests.config import Config
+from manifests.errors import Reject
 from manifests.record import Media
 
 if TYPE_CHECKING:
     from curate.volume.targets import Shown
 
 CANONICAL = "canonical"
+UNPLACED = (CANONICAL, "m3d_32x256x256", "fleming_11x448", "hulu_180")  # they look at voxels alone
 
 
 class RenderConfig(Config):
@@ -58,8 +61,21 @@ def render_volume(
     `volume.masks` are used where `needs_masks(target)`, `text` by `key_slices`, `scratch` (a folder; None: the
     system's) by `deeptumor_mp4`. Media tells the affine of the rendered grid, its spacing_mm (z, y, x), the shown
     `slices` of that grid where they are not all, and the visual tokens; units are those of the voxels, "display" where
-    they were windowed or stretched. Raises Reject `blank`, `not_hu`; RecordError as resampling and encoding do.
+    they were windowed or stretched. A volume that is not `placed` keeps neither affine nor spacing, and only targets
+    that look at voxels alone take it. Raises Reject `blank`, `not_hu`, `no_spacing`; RecordError as resampling and
+    encoding do.
     """
+    if volume.placed:
+        return _rendered(volume, target, text, scratch)
+    name = target if isinstance(target, str) else target.target
+    turns = isinstance(target, Published) and target.orientation is not None
+    if name not in UNPLACED or turns:
+        raise Reject("no_spacing", f"a volume whose spacing and orientation nobody tells, for {described(target)}")
+    made = _rendered(volume, target, text, scratch)
+    return [(dataclasses.replace(media, affine=None, spacing_mm=None), data) for media, data in made]
+
+
+def _rendered(volume: Volume, target: VolumeTarget, text: str, scratch: Path | None) -> list[tuple[Media, bytes]]:
     from curate.volume import targets as volume_targets
     from curate.volume import views as volume_views
 

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from manifests.record import Affine, Fact, Media, Record, canonical_json, digest
-from manifests.sample import Draft, sample_key
+from manifests.sample import Draft, Proof, sample_key
+from synth.quotes import lines_of, looked_at
 
 OWNER = "medcurate"
 MEMBER_MODE = 0o444
 TAR_BLOCK = 512
 
 
-def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str, quoted: bool) -> dict[str, Any]:
-    """What KEY.json holds, for the record's first draw; `with_key` names a repeat. `quoted`: a proof looks into the
-    source's own words, so they travel along."""
+def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str) -> dict[str, Any]:
+    """What KEY.json holds, for the record's first draw; `with_key` names a repeat. Of the source's own words what a
+    proof looks into travels along."""
     sample: dict[str, Any] = {
         "key": sample_key(record.key, draft.part, 0),
         "record": record.key,
@@ -44,11 +45,7 @@ def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str
         "verdicts": [dataclasses.asdict(v) for v in draft.verdicts],
         "evidence": [dataclasses.asdict(e) for e in draft.evidence],
         "teacher": dataclasses.asdict(draft.teacher),
-        "source_words": {
-            "text": record.text if quoted else "",
-            "question": record.question if quoted else "",
-            "answer": record.answer if quoted else "",
-        },
+        "source_words": words_json(record, draft.proofs),
     }
     if draft.stage == "pretrain":
         sample["text"] = draft.text
@@ -57,6 +54,17 @@ def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str
     if draft.answer is not None:
         sample["answer"] = dataclasses.asdict(draft.answer)
     return sample
+
+
+def words_json(record: Record, proofs: Sequence[Proof]) -> dict[str, Any]:
+    """The source's words that proofs look into: its text, and what it asks with the numbers that proofs say."""
+    in_text, numbers = looked_at((p.call for p in proofs), record.text, record.asked)
+    asked = [(number, record.asked[number - 1]) for number in numbers if number <= len(record.asked)]
+    words = [
+        {"number": n, "question": a.question, "answer": a.answer, "why": a.why, "options": lines_of(a)}
+        for n, a in asked
+    ]
+    return {"text": record.text if in_text else "", "asked": words}
 
 
 def media_json(media: Media) -> dict[str, Any]:

@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from curate.recipe import Recipe
 
 MADE_FILE = "media.tar"
-QUOTING = re.compile(r"^(span|digest)\(")  # programs that look into the source's words
 MASKED = re.compile(r"[(, ](mask|a|b)=|^(largest|smallest|label_count|in_box|place_in)\(")  # they look at masks
 OFFERS = pa.schema(
     [
@@ -276,7 +275,7 @@ def record_drafts(
     """All drafts of one record for the stages asked, numbered within each stage; what a teacher wrote is compared with
     the benchmarks' packs in the work folder."""
     record = presented.record
-    view = view_of(presented.media, read, record.facts, (record.text, record.question, record.answer))
+    view = view_of(presented.media, read, record.facts, record.text, record.asked)
     made: list[Draft] = []
     for task in spec.tasks:
         if task.task in PROGRAM_TASKS:
@@ -298,7 +297,9 @@ def with_evidence(draft: Draft, record: Record) -> Draft:
     if not draft.accepted or not draft.teacher.model:
         return draft
     spoken = [(n, t.content) for n, t in enumerate(draft.turns) if t.role == "assistant"]
-    sources = {"text": record.text, "question": record.question, "answer": record.answer}
+    sources = {"text": record.text}
+    for number, one in enumerate(record.asked, start=1):
+        sources |= {f"question {number}": one.question, f"answer {number}": one.answer}
     sources = {name: words for name, words in sources.items() if words.strip()}
     said = [*spoken, *([(-1, draft.text)] if draft.text else [])]
     known = tuple(e for n, content in said for e in evidence(content, record.facts, sources, n))
@@ -400,7 +401,7 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
     """Append the draft's sample JSON and its own media; its offer row."""
     media = [*_media_for(presented.media, draft), *(m.media for m in draft.made)]
     members = {m.member: presented.members[m.member] for m in media if m.member in presented.members}
-    sample = sample_json(presented.record, media, draft, presented.split, _quotes(draft))
+    sample = sample_json(presented.record, media, draft, presented.split)
     data = canonical_json(sample).encode()
     text_tokens, visual_tokens = sample_tokens(sample)
     offset = out.samples.tell()
@@ -430,11 +431,6 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
         "size_bytes": sample_bytes([len(data), *(w.size_bytes for w in members.values())]),
         "members": canonical_json([[name, *_fields(where)] for name, where in sorted(members.items())]),
     }
-
-
-def _quotes(draft: Draft) -> bool:
-    """Whether a proof looks into the source's words, which then travel along."""
-    return any(QUOTING.match(p.call) for p in draft.proofs)
 
 
 def _media_for(media: Sequence[Media], draft: Draft) -> list[Media]:

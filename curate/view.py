@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from curate.arrays import Array, decode_npy_gz, decode_picture, is_picture
 from curate.teacher_view import looker
 from manifests.errors import VerificationError
-from manifests.record import Fact, Media, mask_address
+from manifests.record import Asked, Fact, Media, mask_address
 from synth.proofs import MediaView
 from synth.shapes import Part, label_parts
 
@@ -41,10 +41,14 @@ def _parts(source: _Source, member: str, values: tuple[int, ...]) -> dict[int, P
 
 
 def view_of(
-    media: Sequence[Media], read: Callable[[str], bytes], facts: Sequence[Fact], words: tuple[str, str, str]
+    media: Sequence[Media],
+    read: Callable[[str], bytes],
+    facts: Sequence[Fact],
+    text: str = "",
+    asked: tuple[Asked, ...] = (),
 ) -> MediaView:
     """A view over members. Masks of one label map appear as members of their own, of 0 and 1 (`mask_address`); the
-    members looked at last stay decoded. `words` are the source's text, question and answer."""
+    members looked at last stay decoded. `text` and `asked` are the source's own words."""
 
     source = _Source(read)
 
@@ -65,9 +69,8 @@ def view_of(
         media=shown,
         load=load,
         facts=tuple(facts),
-        text=words[0],
-        question=words[1],
-        answer=words[2],
+        text=text,
+        asked=asked,
         crop=crop,
         look=looker(media, read),
     )

@@ -5,6 +5,7 @@ Invariants, which `curate verify` and the tests hold:
 - `status` is `ready` after prepare; the ledger turns it into exactly one of kept, dropped, duplicate, failed.
 - `group` is a pseudonym of the patient (or article, or video): records of one group never stand in two splits.
 - `files` names every source file that the record is made of, with its sha256.
+- `PICTURE` stands in `text`, questions and answers for none of the record's pictures, or once for each, in their order.
 - Shapes are (z, y, x) for volumes and masks, (t, y, x[, c]) for video, (y, x[, c]) for images; `spacing_mm` has the
   order of the spatial axes of `shape`; `affine` maps voxel indices (x, y, z) to RAS+ millimetres.
 - Nothing here holds a time, a host, an absolute path or a random number.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +25,7 @@ Status = Literal["ready", "kept", "dropped", "duplicate", "failed"]
 Affine = tuple[tuple[float, float, float, float], ...]
 
 NO_KIND = ""  # a file that never became a record has no kind
+PICTURE = "\ufffc"  # OBJECT REPLACEMENT CHARACTER: the place of a picture in a text, question or answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One question that a source asks of a record, and its answer in the source's own words. Where there are `options`
-    the answer is one of them, as text. `about` is the source's name for that kind of question, `why` its
-    explanation."""
+    the answer is one of them, as text. `about` is the source's name for that kind of question, `why` its explanation.
+    Questions are numbered from 1 in the order of the record."""
 
     question: str
     answer: str
@@ -130,8 +133,8 @@ class Record:
     media: tuple[Media, ...] = ()
     facts: tuple[Fact, ...] = ()
     text: str = ""
-    question: str = ""
-    answer: str = ""
+    asked: tuple[Asked, ...] = ()
+    dialogue: bool = False  # what is asked is one conversation, in order
     steps: tuple[Step, ...] = ()
 
 
@@ -158,6 +161,22 @@ def is_view(file: FileRef) -> bool:
 def mask_address(media: Media) -> str:
     """How a proof names one mask of a label map: `masks.npy.gz#3`."""
     return f"{media.member}#{media.value}"
+
+
+def words_of(text: str, asked: tuple[Asked, ...]) -> str:
+    """What is compared of a text and what is asked: the text, then each question and its answer, one below the
+    other."""
+    return "\n".join(t for t in (text, *(part for one in asked for part in (one.question, one.answer))) if t)
+
+
+def parts_of(asked: tuple[Asked, ...]) -> Iterator[str]:
+    """Every text of what is asked."""
+    return (t for one in asked for t in (one.question, one.answer, *one.options, one.about, one.why))
+
+
+def asked_from(row: dict[str, Any]) -> Asked:
+    """An `Asked` from its JSON form."""
+    return Asked(**{**row, "options": tuple(row["options"])})
 
 
 def canonical_json(value: Any) -> str:
@@ -209,6 +228,7 @@ def record_from_json(text: str) -> Record:
         row["files"] = tuple(FileRef(**f) for f in row["files"])
         row["media"] = tuple(media_from(m) for m in row["media"])
         row["facts"] = tuple(Fact(**f) for f in row["facts"])
+        row["asked"] = tuple(asked_from(a) for a in row["asked"])
         row["steps"] = tuple(Step(**s) for s in row["steps"])
         return Record(**row)
     except (TypeError, LookupError, ArithmeticError, RecursionError) as error:

@@ -28,7 +28,8 @@ from pydantic import Field, field_validator
 
 from manifests.card import Card, Licensed
 from manifests.errors import RecipeError
-from manifests.record import Asked, Fact, FileRef
+from manifests.record import PICTURE as PICTURE
+from manifests.record import Affine, Asked, Fact, FileRef
 
 Form = Literal[
     "dicom_image", "dicom_cine", "dicom_series", "dicom_volume", "volume", "picture", "clip", "text", "rows", "none"
@@ -36,7 +37,6 @@ Form = Literal[
 Pseudonym = Callable[[str, str], str]  # (kind of identifier, value) -> pseudonym
 
 PACKAGE = "package:"
-PICTURE = "\ufffc"  # OBJECT REPLACEMENT CHARACTER: Unicode's own placeholder for what stands in a text and is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,14 @@ class Item:
     `group` is already a pseudonym, or "" for a record that stands alone. `masks` maps a label's name to
     (path of the mask file, voxel value; 0 for a probability map cut at `threshold`). `contours` are the paths of DICOM
     SEG and RTSTRUCT files that mark structures in this item's volume, `landmarks` the path of a file of named points.
-    `part` chooses one volume of a file that holds several (from 0); `clip` is a time range (start, end) in seconds of
-    the video file. `asked` are the questions that the source asks of the record, with its answers; where `dialogue`,
-    they are one conversation, in order. `PICTURE` in a text, question or answer is the place of one of the record's
-    pictures, in their order. `carried` are the encoded media that a container's row holds itself, one for each file of
-    role `data`, whose fragment ends as a file of that kind is named (`row=12.png`); only `rows` gives it, and it is
-    never written. A form of `none` carries the outcome instead: `status` dropped or failed with `reason`, `found` and
-    `remedy`.
+    `part` chooses one volume of a file that holds several (from 0). `affine` (voxel indices x, y, z to RAS+ mm) and
+    `rescale` (slope, intercept to HU) are what the source's tables say of a volume whose own header does not; `clip`
+    is a time range (start, end) in seconds of the video file. `asked` are the questions that the source asks of the
+    record, with its answers; where `dialogue`, they are one conversation, in order. `PICTURE` in a text, question or
+    answer is the place of one of the record's pictures, in their order. `carried` are the encoded media that a
+    container's row holds itself, one for each file of role `data`, whose fragment ends as a file of that kind is named
+    (`row=12.png`); only `rows` gives it, and it is never written. A form of `none` carries the outcome instead:
+    `status` dropped or failed with `reason`, `found` and `remedy`.
     """
 
     upstream_id: str
@@ -87,8 +88,6 @@ class Item:
     group: str = ""
     facts: tuple[Fact, ...] = ()
     text: str = ""
-    question: str = ""
-    answer: str = ""
     masks: tuple[tuple[str, str, int], ...] = ()
     threshold: float = 0.5
     contours: tuple[str, ...] = ()
@@ -103,6 +102,8 @@ class Item:
     asked: tuple[Asked, ...] = ()
     dialogue: bool = False
     carried: tuple[bytes, ...] = ()
+    affine: Affine | None = None
+    rescale: tuple[float, float] | None = None
 
 
 class SourceConfig(Licensed):
@@ -258,6 +259,11 @@ def usable(inventory: Sequence[Entry], exclude: Sequence[str]) -> tuple[list[Ent
         else:
             good.append(entry)
     return good, bad
+
+
+def unplaced(text: str) -> str:
+    """A foreign text in which a `PICTURE` is no place of one of the record's pictures."""
+    return text.replace(PICTURE, " ")
 
 
 def column_facts(row: dict[str, Any], columns: Sequence[str]) -> tuple[Fact, ...]:

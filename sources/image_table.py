@@ -49,8 +49,8 @@ class ImageTable(TableConfig):
 
     @model_validator(mode="after")
     def _together(self) -> ImageTable:
-        if (self.study or self.visits) and (self.question or self.answer):
-            raise ValueError("a question belongs to one picture: leave out `study` and `visits`, or `question`")
+        if self.visits and (self.question or self.answer):
+            raise ValueError("a question belongs to one visit: leave out `visits`, or `question`")
         if self.visits and not (self.group and self.order):
             raise ValueError("`visits` needs `group`, the patient's column, and `order`")
         if self.study and self.visits:
@@ -73,9 +73,7 @@ class ImageTable(TableConfig):
     def _items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         if self.table:
             shots: dict[str, Shot] = {}
-            for item in table_items(self, "picture", place, inventory, pseudonym, shots):
-                if item.form == "none" or not self.study:
-                    yield item
+            yield from table_items(self, "picture", place, inventory, pseudonym, shots, alone=not self.study)
             if self.study:
                 yield from studies(self, list(shots.values()), pseudonym)
             if self.visits:

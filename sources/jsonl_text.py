@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from manifests.card import Card
-from manifests.record import Fact, FileRef
+from manifests.record import Asked, Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym, SourceConfig, not_a_record, ref, usable
 
 ENDINGS = (".jsonl", ".ndjson", ".json")
@@ -99,8 +99,7 @@ class JsonlText(SourceConfig):
                 *(Fact(name="label", value=v, about=n, origin=f"field:{n}") for n, v in labels if v),
             ),
             text=text,
-            question=question,
-            answer=answer,
+            asked=(Asked(question, answer),) if question or answer else (),
         )
 
 

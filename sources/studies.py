@@ -3,7 +3,8 @@
 A study is one record with several pictures, in the order of `order` (a number, a date as YYYY-MM-DD, or any text; a
 leading `-` turns it round), else of the table. Two visits are one record of two pictures, the older first, for each
 picture of a patient and the one before it; both also stay records of their own. What a row says of its picture is told
-with the picture's place (`Fact.at`); a numeric `order` becomes `offset_days`, its difference `interval_days`.
+with the picture's place (`Fact.at`), its questions are the study's; a numeric `order` becomes `offset_days`, its
+difference `interval_days`.
 
 Held in memory: the rows of the table that name a file.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from manifests.record import Fact, FileRef
-from sources.base import Entry, Item, Pseudonym, column_facts, ref
+from sources.base import Entry, Item, Pseudonym, column_facts, ref, unplaced
 
 if TYPE_CHECKING:
     from sources.image_table import ImageTable
@@ -91,7 +92,8 @@ def together(config: ImageTable, joint: str, shots: Sequence[Shot], pseudonym: P
     if several and first is not None and last is not None:
         facts.append(Fact("interval_days", _number(last - first), _origin(config), "day"))
     patient = shots[0].row[config.group] if config.group else ""
-    texts = list(dict.fromkeys(text for s in shots for row, _ in s.rows if (text := row.get(config.text, ""))))
+    rows = [row for shot in shots for row, _ in shot.rows]
+    texts = list(dict.fromkeys(text for row in rows if (text := unplaced(row.get(config.text, "")))))
     return Item(
         upstream_id=joint.join(shot.entry.path for shot in shots),
         form="picture",
@@ -99,6 +101,7 @@ def together(config: ImageTable, joint: str, shots: Sequence[Shot], pseudonym: P
         group=pseudonym("patient", patient) if patient else "",
         facts=tuple(facts),
         text=texts[-1] if joint == ">" and texts else "\n\n".join(texts),
+        asked=config.asked_of(rows),
     )
 
 

@@ -1,7 +1,9 @@
 """A CSV or TSV table whose rows describe media files; shared by the image and the video table.
 
-Quirks of such tables: byte-order marks, semicolons or tabs instead of commas, columns with stray spaces, several rows
-for one file, rows whose file is absent, files that no row names. Each ends in the ledger with its reason.
+Quirks of such tables: byte-order marks, semicolons or tabs instead of commas, columns with stray spaces, rows whose
+file is absent, files that no row names. Each ends in the ledger with its reason. All rows of one file, or of one part
+of it, are one record: their questions in order, their facts and texts each once. The table is read twice: first to
+count the rows of each file, so that no more of them are held than those of files whose last row is still to come.
 
 What a table's first `HEAD_BYTES` show (no header, a column that the recipe names wrongly, bytes that are no UTF-8) is a
 mistake of the recipe, and raises `RecipeError` before anything is written. What only reading all of it shows is
@@ -10,16 +12,18 @@ mistake of the recipe, and raises `RecipeError` before anything is written. What
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from manifests.errors import RecipeError, RecordError
-from manifests.record import FileRef, canonical_json
+from manifests.record import Asked, FileRef, canonical_json
 from sources.base import (
     Entry,
     Form,
@@ -31,6 +35,7 @@ from sources.base import (
     is_regular,
     not_a_record,
     ref,
+    unplaced,
     usable,
 )
 from sources.studies import Shot
@@ -94,18 +99,38 @@ class TableConfig(SourceConfig):
             raise RecordError("changed_since_plan", found, "run again: it is planned anew")
         return tuple(value for line in lines if (value := values[line - FIRST_LINE]))
 
-    def row_item(self, row: Row, line: int, media: tuple[str, Entry], form: Form, pseudonym: Pseudonym) -> Item:
-        """A row and its file as an item; `media` is the item's identity and the file's entry."""
+    def asked_of(self, rows: Iterable[Row]) -> tuple[Asked, ...]:
+        """What rows ask, each exchange once."""
+        every = (Asked(unplaced(row.get(self.question, "")), unplaced(row.get(self.answer, ""))) for row in rows)
+        return tuple(dict.fromkeys(one for one in every if one.question or one.answer))
+
+    def rows_item(self, media: tuple[str, Entry], shot: Shot, form: Form, pseudonym: Pseudonym) -> Item:
+        """All rows of a file, or of a part of it, as an item; `media` is the item's identity and the file's entry."""
         identity, entry = media
+        rows = [row for row, _ in shot.rows]
+        files = (ref(entry), *(file for _, file in shot.rows))
+        patients = dict.fromkeys(row[self.group] for row in rows if row[self.group]) if self.group else {}
+        if len(patients) > 1:
+            return Item(
+                upstream_id=identity,
+                form="none",
+                files=files,
+                status="failed",
+                reason="file_of_several_patients",
+                found=f"{len(patients)} values of the patient's column in the rows of one file",
+                remedy="mend the patient's column",
+            )
+        texts = dict.fromkeys(text for row in rows if (text := unplaced(row.get(self.text, ""))))
         return Item(
             upstream_id=identity,
             form=form,
-            files=(ref(entry), row_ref(self.table, line, row)),
-            group=pseudonym("patient", row[self.group]) if self.group and row[self.group] else "",
-            facts=(*self.declared_facts(), *column_facts(row, self.labels)),
-            text=row.get(self.text, ""),
-            question=row.get(self.question, ""),
-            answer=row.get(self.answer, ""),
+            files=files,
+            group=pseudonym("patient", next(iter(patients))) if patients else "",
+            facts=tuple(
+                dict.fromkeys([*self.declared_facts(), *(f for r in rows for f in column_facts(r, self.labels))])
+            ),
+            text="\n\n".join(texts),
+            asked=self.asked_of(rows),
         )
 
 
@@ -116,13 +141,15 @@ def table_items(
     inventory: Sequence[Entry],
     pseudonym: Pseudonym,
     shots: dict[str, Shot] | None = None,
+    alone: bool = True,
 ) -> Iterator[Item]:
-    """One item per row whose file is there; rows without a file and files without a row end as rows of their own.
-    `shots` takes up all rows of each file."""
+    """One item per file, or part of it, that rows name; rows without a file and files without a row end as rows of
+    their own. `shots` takes up all rows of each file; not `alone`: they are no items of their own."""
     entries, refused = usable(inventory, config.exclude)
     yield from refused
     by_path = {e.path: e for e in entries}
-    claims: dict[str, int] = {}
+    left = _rows_of_each(config, place, by_path) if alone else Counter[str]()
+    held: dict[str, Shot] = {}
     named: set[str] = set()
     line = 1  # the header
     for line, row in enumerate(read_table(config, place), start=FIRST_LINE):
@@ -139,15 +166,28 @@ def table_items(
         whole = f"{path}#{part}" if part else path
         if shots is not None:
             shots.setdefault(whole, Shot(by_path[path], [])).rows.append((row, row_ref(config.table, line, row)))
-        claims[whole] = claims.get(whole, 0) + 1
-        # the first row of a file is its record; a further row (another question or finding) is a record of its own
-        identity = whole if claims[whole] == 1 else f"{whole}#row={claims[whole]}"
-        yield config.row_item(row, line, (identity, by_path[path]), form, pseudonym)
+        if alone:
+            held.setdefault(whole, Shot(by_path[path], [])).rows.append((row, row_ref(config.table, line, row)))
+            left[whole] -= 1
+            if left[whole] == 0:
+                yield config.rows_item((whole, by_path[path]), held.pop(whole), form, pseudonym)
     for entry in entries:
         if entry.path == config.table:
             yield not_a_record(entry, f"the table: its {line - 1} rows are the records", "table")
         elif entry.path not in named:
             yield not_a_record(entry, f"a file that no row of '{config.table}' names")
+
+
+def _rows_of_each(config: TableConfig, place: Place, files: Collection[str]) -> Counter[str]:
+    """How many rows each file, or part of one, has."""
+    found = Counter[str]()
+    for row in read_table(config, place):
+        path = media_path(config.media_column(), row, config.table)
+        if path in files:
+            with contextlib.suppress(RecordError):  # told where the rows are read
+                part = config.part(row)
+                found[f"{path}#{part}" if part else path] += 1
+    return found
 
 
 def find_table(table: str, place: Place) -> Path:

@@ -22,6 +22,7 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from sources.annotations import Events, annotated, check_columns, tables_of
 from sources.base import Entry, Form, Item, Place, Pseudonym, not_a_record, ref, usable
+from sources.studies import Shot
 from sources.tables import Row, TableConfig, table_items
 from sources.times import seconds
 
@@ -68,12 +69,12 @@ class VideoTable(TableConfig):
             raise RecordError("clip_range", found, "give an end that comes after the start")
         return clip
 
-    def row_item(self, row: Row, line: int, media: tuple[str, Entry], form: Form, pseudonym: Pseudonym) -> Item:
-        item = super().row_item(row, line, media, form, pseudonym)
-        clip = self.clip(row)
-        if clip is None:
+    def rows_item(self, media: tuple[str, Entry], shot: Shot, form: Form, pseudonym: Pseudonym) -> Item:
+        item = super().rows_item(media, shot, form, pseudonym)
+        clip = self.clip(shot.row)
+        if clip is None or item.form == "none":
             return item
-        cut = dataclasses.replace(item.files[0], fragment=self.part(row))
+        cut = dataclasses.replace(item.files[0], fragment=self.part(shot.row))
         return dataclasses.replace(item, files=(cut, *item.files[1:]), clip=clip)
 
     def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:

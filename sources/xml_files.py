@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 import xml.parsers.expat as expat
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from manifests.errors import RecordError
 
+CHUNK_BYTES = 1 << 20
 MAX_DEPTH = 64
+MAX_ELEMENT_BYTES = 32 << 20
 REMEDY = "fetch the file again"
 
 
@@ -45,3 +50,57 @@ def _check_declarations(data: bytes) -> None:
     parser.EntityDeclHandler = entity
     parser.StartElementHandler, parser.EndElementHandler = opens, closes
     parser.Parse(data, True)
+
+
+def elements(stream: BinaryIO, tag: str, first: int = 0, length: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """(offset, bytes) of each `<tag>...</tag>` of a large UTF-8 file, one in memory at a time; `first` and `length` are
+    the run of bytes to look in, which begins and ends between two of them. An element inside one of its own name is
+    not foreseen. Each is a document without a document type, so that nothing in it can swell or point elsewhere, and is
+    to be given to `parsed_xml`. `first` of a compressed stream is reached by reading.
+
+    Raises `RecordError` `bad_xml`, and `xml_entities` for what stands before the first one."""
+    opening, closing = re.compile(rb"<" + tag.encode() + rb"(?=[\s/>])"), b"</" + tag.encode() + b">"
+    stream.seek(first)
+    data, base, left, begun = b"", first, length, first > 0
+    while chunk := stream.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left)):
+        data += chunk
+        left = None if left is None else left - len(chunk)
+        at = 0
+        while found := opening.search(data, at):
+            if not begun:
+                _check_prolog(data[: found.start()])
+            end = data.find(closing, found.end())
+            at, begun = found.start(), True
+            if end < 0:
+                break
+            yield base + at, data[at : end + len(closing)]
+            at = end + len(closing)
+        else:
+            at = max(at, len(data) - len(closing)) if begun else 0
+        data, base = data[at:], base + at
+        if len(data) > MAX_ELEMENT_BYTES:
+            raise RecordError("bad_xml", f"more than {MAX_ELEMENT_BYTES} bytes without an end of <{tag}>", REMEDY)
+    if not begun or opening.search(data):
+        raise RecordError("bad_xml", f"no <{tag}>, or one that does not end", REMEDY)
+
+
+def _check_prolog(prolog: bytes) -> None:
+    """What stands before the elements declares no entity, and no encoding but UTF-8 or ASCII."""
+    if b"<!ENTITY" in prolog:
+        raise RecordError("xml_entities", "entity declarations", "use the file as published, which declares none")
+    told = re.search(rb"encoding\s*=\s*[\"']([^\"']+)", prolog)
+    if told and told[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
+        raise RecordError("bad_xml", "another encoding than UTF-8", REMEDY)
+
+
+def words_of(element: ET.Element | None, leave: frozenset[str] = frozenset()) -> str:
+    """All text of an element in reading order, blanks as one; the elements of the names in `leave` are passed over."""
+    return "" if element is None else " ".join("".join(_texts(element, leave)).split())
+
+
+def _texts(element: ET.Element, leave: frozenset[str]) -> Iterator[str]:
+    yield element.text or ""
+    for child in element:
+        if child.tag not in leave:
+            yield from _texts(child, leave)
+        yield child.tail or ""

@@ -199,20 +199,26 @@ def box(view: MediaView, args: Mapping[str, str]) -> Result:
 
 
 def _spans_2d(view: MediaView, media: Media, part: Part, name: str) -> list[tuple[int, int]]:
-    """(x, y) spans in the shown image, which is the mask's grid or an evenly shrunk one."""
+    """(x, y) spans in the shown image, which is the mask's grid, a part of it (`Media.crop`), or either evenly shrunk;
+    what lies outside of that part is cut off."""
     images = [m for m in view.media if m.kind == "image"]
     if len(images) != 1:
         raise VerificationError(f"the sample has {len(images)} images; a box of a 2D mask needs one")
-    if images[0].crop is not None:
-        raise VerificationError(f"the image is cropped and mask {name!r} is not")
-    shown, grid = images[0].shape[:2], media.shape
+    shown, whole = images[0].shape[:2], media.shape
+    top, left, bottom, right = images[0].crop or (0, 0, *whole)
+    grid, corner = (bottom - top, right - left), (top, left)
+    if min(top, left, *grid) < 0 or 0 in grid or bottom > whole[0] or right > whole[1]:
+        raise VerificationError(f"the image is cropped beyond mask {name!r} of shape {whole}")
     ratios = [s / g for s, g in zip(shown, grid, strict=True)]
     if any(abs(grid[k] * ratios[1 - k] - shown[k]) > 1 for k in (0, 1)):
         raise VerificationError(f"mask {name!r} of shape {grid} and the image of shape {shown} are not alike")
     spans = []
     for k in (1, 0):
+        first, last = max(part.start[k] - corner[k], 0), min(part.stop[k] - corner[k], grid[k]) - 1
+        if first > last:
+            raise VerificationError(f"the image is cropped, and mask {name!r} lies outside of it")
         along = Along(1 / ratios[k], 0.5 / ratios[k] - 0.5)
-        spans.append(shown_span(along, part.start[k], part.stop[k] - 1, shown[k]))
+        spans.append(shown_span(along, first, last, shown[k]))
     return spans
 
 

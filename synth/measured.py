@@ -30,6 +30,36 @@ def mask_facts(
     return tuple(facts)
 
 
+def flat_mask_facts(label: str, mask: Array, spacing_mm: tuple[float, float] | None, at: str = "") -> tuple[Fact, ...]:
+    """What is measured of one structure of a canonical image, on its pixels: that it is there, its box, connected parts
+    and area, and with `spacing_mm` (y, x) its longest axis and its area in mm2; () of an empty mask (y, x)."""
+    part = shapes.cropped(mask)
+    if part is None:
+        return ()
+    (y0, x0), (y1, x1) = part.start, part.stop
+    rows = [
+        ("structure", label, ""),
+        ("box", f"{x0},{y0},{x1},{y1}", ""),
+        ("count", str(shapes.components(part)), ""),
+        ("area_px", str(part.voxels), ""),
+    ]
+    if spacing_mm is not None:
+        y, x = spacing_mm
+        rows.append(("longest_axis_mm", format_number(shapes.longest_axis(part, ((y, 0.0), (0.0, x))), 1), "mm"))
+        rows.append(("area_mm2", format_number(part.voxels * y * x, 1), "mm2"))
+    return tuple(Fact(name, value, f"mask:{label}", unit=unit, about=label, at=at) for name, value, unit in rows)
+
+
+def unplaced_mask_facts(label: str, mask: Array) -> tuple[Fact, ...]:
+    """Of a structure of a volume without spacing: its slices and its box, in voxels."""
+    part = shapes.cropped(mask)
+    if part is None:
+        return ()
+    (z0, y0, x0), (z1, y1, x1) = part.start, part.stop
+    rows = (("slice_range", f"{z0}-{z1 - 1}"), ("box", f"{x0},{y0},{z0},{x1},{y1},{z1}"))
+    return tuple(Fact(name, value, f"mask:{label}", about=label) for name, value in rows)
+
+
 def part_facts(label: str, part: Part, affine: Affine, hounsfield: Array | None) -> list[Fact]:
     """The facts of one structure that is already cropped; `hounsfield` is the whole volume in HU, where it is known."""
     steps = [[row[k] for row in affine[:3]] for k in (2, 1, 0)]

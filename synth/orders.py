@@ -1,6 +1,6 @@
 """Orders to a model inside what a source says (prompt injection): found in any of the forms in which they are hidden.
 
-`order_in` reads a text, `orders_of` all that a record says: text, question, answer, facts, labels of masks, and these
+`order_in` reads a text, `orders_of` all that a record says: text, questions, answers, facts, labels of masks, and these
 together, for an order may be split over fields. A text is read as it is, and in each of its normal forms: NFKC, without
 accents, zero-width and direction-changing characters; with look-alikes from Cyrillic, Greek and Cherokee as the Latin
 letters that they stand for; digits and signs as the letters that they replace (leetspeak); letters that stand apart put
@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from manifests.record import Record
+from manifests.record import Record, parts_of
 
 # An order stands at the beginning of what is said, or behind a word that calls for one.
 _START = (
@@ -254,11 +254,13 @@ def _decoded(text: str) -> Iterator[tuple[int, str]]:
 def orders_of(record: Record) -> str:
     """Which of a record's fields gives an order to a model, with the beginning of it; "" where none does.
 
-    Searched are text, question, answer, each fact, each mask's label, and facts and words put together."""
+    Searched are the text, each question with its answer, options and explanation, each fact, each mask's label, and
+    facts and words put together."""
     beside = record.kind != "text"
-    asked = bool(record.question.strip())
-    fields = [("text", record.text, beside and not asked), ("question", record.question, False)]
-    fields.append(("answer", record.answer, False))
+    asked = any(one.question.strip() for one in record.asked)
+    fields = [("text", record.text, beside and not asked)]
+    for number, one in enumerate(record.asked, start=1):
+        fields.append((f"question {number}", "\n".join(filter(None, parts_of((one,)))), False))
     facts = [(f"{f.name} {f.origin}", f"{f.about} {f.value}".strip(), beside) for f in record.facts]
     labels = [(f"mask {n}", m.label, True) for n, m in enumerate(record.media) if m.label]
     parts = [part for _, part, _ in (*fields, *facts, *labels) if part]

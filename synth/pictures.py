@@ -64,6 +64,8 @@ def inside(view: MediaView, name: str, member: str) -> Bools:
     """(y, x): which pixels of a picture show a structure. Raises `VerificationError` where none does."""
     media, part = structure(view, name)
     shown = picture(view, member)
+    if part.inside.ndim == 2 and _number(member) != "1":
+        raise VerificationError(f"picture {member[:40]!r} is not the first, of which mask {name!r} is")
     flat = _flat(shown, media) if part.inside.ndim == 2 else _slice(shown, media)
     height, width = shown.shape[:2]
     plane = part.inside
@@ -79,6 +81,12 @@ def inside(view: MediaView, name: str, member: str) -> Bools:
     if not out.any():
         raise VerificationError(f"picture {member[:40]!r} does not show {name!r}")
     return out
+
+
+def _number(member: str) -> str:
+    """Which of a record's pictures a member shows, in the order of `Fact.at`; what a draft makes is of the first."""
+    number = re.match(r"image(\d{1,4})\.", member)
+    return number[1] if number else "1"
 
 
 def _indices(place: Callable[[float], float], count: int, first: int, size: int) -> Array:
@@ -136,9 +144,8 @@ def stated_boxes(view: MediaView, about: str, member: str) -> list[tuple[int, in
     if shown.affine is not None:
         raise VerificationError(f"picture {shown.member} shows a slice; 2D boxes are not of it")
     found = []
-    number = re.match(r"image(\d{1,4})\.", member)
     for fact in view.facts:
-        here = (fact.at or "1") == (number[1] if number else "1")
+        here = (fact.at or "1") == _number(member)
         if here and fact.name == "box" and fact.about == about and fact.value.count(",") == 3:
             box = box_of(fact.value)
             placed = _in_picture(box, shown) if isinstance(box, Box2D) else None

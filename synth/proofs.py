@@ -65,9 +65,9 @@ canonical arrays when a sample is written and from the shard when it is verified
     changed_since(fact, about)    what became of it from the first picture to the last (`synth.changes`)
 
     label(fact, [about])   the values of a fact of this sample, joined by `; `
-    span(text)             the text itself, where it is verbatim (but for white space) in the source's text,
-                           question or answer
-    digest(field)          sha256 of the source's text, question or answer
+    span(text, [number])   the text itself, where it is verbatim (but for white space) in the source's text, a question
+                           or an answer; with a number, where it is the answer to that question (`synth.quotes`)
+    digest(field, [number])   sha256 of the source's text, or of a question's question, answer, why or options
 
 A mask is every mask member with that label, together; inside is not 0. Numbers are plain decimals, rounded half to
 even to the places above, so equal means equal text. The affine maps voxel indices (x, y, z) to RAS+ millimetres. What
@@ -78,14 +78,13 @@ of 2D masks, sides of a patient who lies turned in the scanner.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from manifests.errors import VerificationError
 from manifests.sample import Proof, Verdict
-from synth import changes, fact_programs, mask_programs, picture_programs, points
+from synth import changes, fact_programs, mask_programs, picture_programs, points, quotes
 from synth.calls import Call, call_text, format_call, format_number, parse_call
 from synth.grids import steps_mm
 from synth.mask_programs import centroid_ras, grid_plane
@@ -151,20 +150,6 @@ def _label(view: MediaView, args: Mapping[str, str]) -> Result:
         raise VerificationError(f"fact {args['fact']!r}{f' about {about!r}' if about else ''} is not in the sample")
     units = {f.unit for f in facts}
     return Result("; ".join(dict.fromkeys(f.value for f in facts)), units.pop() if len(units) == 1 else "")
-
-
-def _span(view: MediaView, args: Mapping[str, str]) -> Result:
-    wanted = " ".join(args["text"].split())
-    if not wanted or not any(wanted in " ".join(f.split()) for f in (view.text, view.question, view.answer)):
-        raise VerificationError(f"the source does not hold {wanted[:60]!r} verbatim")
-    return Result(args["text"], "")
-
-
-def _digest(view: MediaView, args: Mapping[str, str]) -> Result:
-    fields = {"text": view.text, "question": view.question, "answer": view.answer}
-    if not fields.get(args["field"]):
-        raise VerificationError(f"the sample has no source {args['field'][:20]!r}; fields: text, question, answer")
-    return Result(hashlib.sha256(fields[args["field"]].encode()).hexdigest(), "")
 
 
 class Program(NamedTuple):
@@ -233,8 +218,8 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "count_facts": Program(fact_programs.count_facts, ("fact",), ("about",)),
         "changed_since": Program(changes.changed_since, ("fact", "about")),
         "label": Program(_label, ("fact",), ("about",)),
-        "span": Program(_span, ("text",)),
-        "digest": Program(_digest, ("field",)),
+        "span": Program(quotes.span, ("text",), ("number",)),
+        "digest": Program(quotes.digest, ("field",), ("number",)),
     }
 )
 

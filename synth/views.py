@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manifests.errors import VerificationError
-from manifests.record import Affine, Fact, Media
+from manifests.record import Affine, Asked, Fact, Media
 from synth.chat import Picture
 from synth.grids import steps_mm
 from synth.shapes import Part, cropped
@@ -33,8 +33,7 @@ class MediaView:
     load: Callable[[str], Array]
     facts: tuple[Fact, ...] = ()
     text: str = ""
-    question: str = ""
-    answer: str = ""
+    asked: tuple[Asked, ...] = ()
     crop: Callable[[str], Part | None] | None = None
     look: Callable[[int, int], tuple[Picture, ...]] = lambda most, side: ()
     seen: dict[str, tuple[Media, Part]] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.arrays import Array, Frames, Image, Volume, decode_npy_gz, decode_picture, is_picture
+from curate.arrays import Array, Frames, Image, Volume, affine_of, decode_npy_gz, decode_picture, is_picture
 from curate.audit.findings import Findings
 from curate.looks.config import LooksConfig
 from curate.looks.pairs import Candidate, Media, candidates, confirm_pair
@@ -131,7 +131,7 @@ def _decoded(described: Described, data: bytes) -> Array | Volume | Frames:
     pixels = decode_picture(data) if is_picture(described.member) else decode_npy_gz(data)
     if described.kind != "volume":
         return pixels
-    if pixels.ndim != 3 or described.affine is None:
+    if pixels.ndim != 3:
         raise RecordError("not_a_volume", f"{pixels.dtype} {pixels.shape}", "run `curate verify`")
     units = described.units if described.units in ("HU", "scanner", "display") else "scanner"
-    return Volume(pixels, np.array(described.affine, np.float64), units)  # type: ignore[arg-type]
+    return Volume(pixels, affine_of(described.affine), units)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.arrays import decode_npy_gz, decode_picture, is_picture
 from curate.audit.findings import Findings
@@ -34,10 +34,11 @@ from curate.video.mjpeg import split_mjpeg
 from curate.view import view_of
 from manifests.errors import MedcurateError, RecordError
 from manifests.manifest import ShardEntry
-from manifests.record import Fact, Media, canonical_json
+from manifests.record import Asked, Fact, Media, canonical_json
 from manifests.sample import Answer, Authorship, Evidence, Proof, StageName, Turn, Verdict
 from synth import proofs
 from synth.proofs import MediaView
+from synth.quotes import MAX_NUMBER
 from synth.verify import VERIFIERS, verify_answer
 
 REMEMBERED = 512
@@ -46,12 +47,30 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 HELD = ("source", "licence", "access", "group", "kind", "modality", "split")  # what a sample repeats of its record
 
 
+class AskedWords(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    number: int = Field(ge=1, le=MAX_NUMBER)
+    question: str
+    answer: str
+    why: str
+    options: str
+
+
 class Words(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     text: str
-    question: str
-    answer: str
+    asked: tuple[AskedWords, ...]
+
+    @property
+    def all_asked(self) -> tuple[Asked, ...]:
+        """Every question by its place; blank ones stand for those that no proof looks into."""
+        known = {
+            one.number: Asked(one.question, one.answer, tuple(one.options.split("\n")), why=one.why)
+            for one in self.asked
+        }
+        return tuple(known.get(number, Asked("", "")) for number in range(1, max(known, default=0) + 1))
 
 
 class Sample(BaseModel):
@@ -182,8 +201,8 @@ class SampleAudit:
     # --- proofs
 
     def _prove(self, where: str, sample: Sample, fields: dict[str, bytes], digests: dict[str, str]) -> None:
-        words = (sample.source_words.text, sample.source_words.question, sample.source_words.answer)
-        view = view_of(sample.media, fields.__getitem__, sample.facts, words)
+        words = sample.source_words
+        view = view_of(sample.media, fields.__getitem__, sample.facts, words.text, words.all_asked)
         for proof in sample.proofs:
             self.findings.count("proofs")
             verdict = self._verdict(proof, view, sample, digests)
@@ -337,6 +356,7 @@ def _said(sample: Sample) -> Said:
         answer=sample.answer,
         proofs=sample.proofs,
         facts=sample.facts,
-        words=sample.source_words.model_dump(),
+        text_of_source=sample.source_words.text,
+        asked=sample.source_words.all_asked,
         by_teacher=bool(sample.teacher.model),
     )

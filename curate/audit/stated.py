@@ -9,7 +9,9 @@ A proof fixes a value; these rules fix the words around it. For a text or turn t
 - every number in it is one of a proof or of a fact of the sample ("counting from 0" apart);
 - the mask or axis that a proof speaks of is named in the question or in the answer, and directly before its value
   where several are listed;
-- a source's own words (`span`, `digest`) stand there exactly;
+- a source's own words (`span`, `digest`) stand there exactly, alone or behind the letter of their option, with
+  `<image>` at the places of pictures; a source's explanation stands in `<think>`, its answer then in `<answer>`. A
+  user's turn may be quoted too: besides its quotes it holds nothing but `<image>` and lettered options;
 - in a trajectory of tools a call needs no proof, but every number in it is one of some proof's; a tool's result, which
   is a user's turn, is held to its proofs as an answer is, and has one unless it is only a picture.
 
@@ -30,17 +32,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from manifests.errors import VerificationError
-from manifests.record import Fact
+from manifests.record import PICTURE, Asked, Fact
 from manifests.sample import Answer, Proof, Turn
 from synth.calls import Call, parse_call
 from synth.changes import NO, YES
 from synth.claims import sides_in
 from synth.facts import body_part_words, modalities_in, structure_words, words_for
+from synth.quotes import field_of
 from synth.tasks.asks import STATISTIC_WORDS
 from synth.verify import normal_form, verify_answer
 
-_OPTION = re.compile(r"^\s*\(?([A-E])[.):]\s+(.*?)\s*$", re.MULTILINE)
-_CHOICE = re.compile(r"\A([A-E])\. (.*)\Z", re.DOTALL)
+_OPTION = re.compile(r"^\s*\(?([A-J])[.):]\s+(.*?)\s*$", re.MULTILINE)
+_CHOICE = re.compile(r"\A([A-J])\. (.*)\Z", re.DOTALL)
+_REASONED = re.compile(r"\A<think>(.*?)</think><answer>(.*)</answer>\Z", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _QUOTES = ("span", "digest")
 _SILENT = frozenset(("crop", "pixels", "degraded"))  # their values are digests of pixels
@@ -74,8 +78,9 @@ class Said:
     answer: Answer | None
     proofs: tuple[Proof, ...]
     facts: tuple[Fact, ...]
-    words: Mapping[str, str]  # text, question, answer of the source
     by_teacher: bool
+    text_of_source: str = ""
+    asked: tuple[Asked, ...] = ()  # of the source, by number
 
 
 def unstated(said: Said) -> Iterator[str]:
@@ -102,7 +107,7 @@ def _unstated(said: Said) -> Iterator[str]:
     yield from _results(said, by_turn, calls)
     by_turn = {turn: found for turn, found in by_turn.items() if turn in spoken or not _is_result(said, turn)}
     for turn in sorted(by_turn.keys() - spoken.keys()):
-        yield f"proof {by_turn[turn][0].call} speaks of turn {turn}, which is no answer"
+        yield from _question(said, turn, by_turn[turn], calls)
     for turn, content in spoken.items():
         question = said.turns[turn - 1].content if turn > 0 else ""
         if "<tool_call>" in content and not said.by_teacher:
@@ -145,11 +150,8 @@ def _turn(
 ) -> Iterator[str]:
     shown = f"turn {turn} {content[:80]!r}"
     quoted = [p for p in proofs if calls[p.call].name in _QUOTES]
-    plain = content.replace("<image>\n", "")  # a source's words stay its own with pictures between them
-    for proof in quoted:
-        if not any(_is_quoted(proof, words, said.words) for words in (content, plain)):
-            yield f"{shown} is not what {proof.call[:60]} proves"
     if quoted:
+        yield from _quoted(said, question, content, quoted, calls)
         return
     options = dict(_OPTION.findall(question))
     choice = _CHOICE.match(content) if options else None
@@ -183,12 +185,52 @@ def _holds(said: Said, question: str, content: str, proof: Proof, call: Call, op
     return _states(content, call, proof, said.facts)
 
 
-def _is_quoted(proof: Proof, content: str, words: Mapping[str, str]) -> bool:
-    call = parse_call(proof.call)
+def _quoted(said: Said, question: str, content: str, proofs: list[Proof], calls: Mapping[str, Call]) -> Iterator[str]:
+    """An answer in a source's own words: each of its parts is one of them."""
+    reasoned = _REASONED.match(content)
+    parts = {"why": reasoned[1], "answer": reasoned[2]} if reasoned else {"answer": content}
+    options = dict(_OPTION.findall(question))
+    choice = _CHOICE.match(parts["answer"]) if options else None
+    if choice and normal_form(options.get(choice[1], "")) == normal_form(choice[2]):
+        parts["answer"] = choice[2]
+    unproven = set(parts)
+    for proof in proofs:
+        part = "why" if dict(calls[proof.call].args).get("field") == "why" else "answer"
+        unproven.discard(part)
+        if not _is_quoted(proof, parts.get(part, ""), said, calls[proof.call]):
+            yield f"turn {proof.turn} {content[:80]!r} is not what {proof.call[:60]} proves"
+    if unproven:
+        yield f"turn {proofs[0].turn} {content[:80]!r} has words that nothing proves"
+
+
+def _is_quoted(proof: Proof, content: str, said: Said, call: Call) -> bool:
+    """Whether words are a source's own, with or without pictures between them."""
+    forms = (content, content.replace("<image>\n", ""), content.replace("<image>", PICTURE))
     if call.name == "span":
-        return " ".join(proof.value.split()) == " ".join(content.split())
-    source = words.get(dict(call.args).get("field", ""), "")
-    return hashlib.sha256(content.encode()).hexdigest() == proof.value or content == source.strip()
+        return any(" ".join(proof.value.split()) == " ".join(form.split()) for form in forms)
+    source = field_of(said.text_of_source, said.asked, dict(call.args)).split()
+    return any(hashlib.sha256(form.encode()).hexdigest() == proof.value or form.split() == source for form in forms)
+
+
+def _question(said: Said, turn: int, proofs: list[Proof], calls: Mapping[str, Call]) -> Iterator[str]:
+    """A user's turn that has proofs: it is in a source's own words."""
+    if not 0 <= turn < len(said.turns) or any(calls[p.call].name != "digest" for p in proofs):
+        yield f"proof {proofs[0].call} speaks of turn {turn}, which is no answer"
+        return
+    content = said.turns[turn].content
+    left, options = content.replace("<image>", PICTURE), set[str]()
+    for proof in proofs:
+        args = dict(calls[proof.call].args)
+        source = field_of(said.text_of_source, said.asked, args).strip()
+        if args["field"] == "options":
+            options |= set(source.split("\n"))
+        elif not source or source not in left:
+            yield f"turn {turn} {content[:80]!r} is not what {proof.call[:60]} proves"
+        else:
+            left = left.replace(source, "", 1)
+    left = _OPTION.sub(lambda line: "" if line[2] in options else line[0], left)
+    if left.replace(PICTURE, "").strip():
+        yield f"turn {turn} {content[:80]!r} has words that nothing proves"
 
 
 def _forms(call: Call, proof: Proof, facts: tuple[Fact, ...]) -> list[set[str]]:
@@ -335,7 +377,10 @@ def _gold_is(question: str, answer: Answer, call: Call, proof: Proof, said: Said
     if answer.type == "yes_no" and call.name == "label":
         return _closed(question, gold, call, proof, said.facts)
     if call.name in _QUOTES:
-        source = proof.value if call.name == "span" else said.words.get("answer", "")
+        source = proof.value if call.name == "span" else field_of(said.text_of_source, said.asked, dict(call.args))
+        chosen = dict(_OPTION.findall(question)).get(gold, "") if answer.type == "mcq" else ""
+        if chosen and normal_form(chosen) == normal_form(source):
+            return True
         if answer.type == "number":
             found = re.findall(r"[-+−]?[\d.,eE+]+", source)
             return gold in found and answer.unit in source

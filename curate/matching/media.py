@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from curate.archive import Members
-from curate.arrays import Frames, Image, Volume, decode_npy_gz
+from curate.arrays import Frames, Image, Volume, affine_of, decode_npy_gz
 from curate.image import to_display
 from curate.looks.pairs import Media
 from curate.looks.video import FRAME_ANCHOR_S, FRAME_STEP_S, chosen_frames
@@ -81,6 +81,6 @@ def _picture_or_volume(record: Record, picture: int, data: bytes) -> Any:
     media = record.media[picture]
     pixels = decode_npy_gz(data)
     if record.kind == "volume":
-        return Volume(pixels, np.array(media.affine, np.float64), media.units, media.window)  # type: ignore[arg-type]
+        return Volume(pixels, affine_of(media.affine), media.units, media.window)  # type: ignore[arg-type]
     shown = Image(pixels, media.units, None, media.window, media.inverted, media.voi, media.padding)  # type: ignore[arg-type]
     return to_display(shown)

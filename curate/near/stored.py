@@ -59,7 +59,8 @@ def read_said(folder: Path, rows: Ids) -> Iterator[str]:
 def said(record: str) -> str:
     """What a record in its stored form says: `curate.prepare.record_text` without making the record."""
     values = json.loads(record)
-    return "\n".join(text for text in (values["text"], values["question"], values["answer"]) if text)
+    asked = (part for one in values["asked"] for part in (one["question"], one["answer"]))
+    return "\n".join(text for text in (values["text"], *asked) if text)
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,9 @@ def _check(spec: ScreenSpec, rows: Sequence[dict[str, Any]], ring: Keyring, work
 
 
 def _said(record: Record) -> str:
-    return "\n".join(text for text in (record.text, record.question, record.answer) if text)
+    """All that it says: of what is asked the options and explanations too, as benchmarks have them."""
+    asked = (part for one in record.asked for part in (one.question, *one.options, one.answer, one.why))
+    return "\n".join(text for text in (record.text, *asked) if text)
 
 
 def _by_id(packs: Packs, known: dict[bytes, list[tuple[int, int, str]]], stored: bytes) -> list[Hit]:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TextIO
 
 from pydicom.dataset import Dataset
 
+from curate.carried import carried_files
 from curate.deidentify.profile import ProfileOptions
 from curate.deidentify.tables.ps3_15 import DEFAULT
 from curate.dicom.header import read_header
@@ -35,8 +37,9 @@ from curate.sweep.needles import (
 )
 from curate.sweep.other import add_clip, add_nifti, add_picture, add_scrubbed
 from curate.sweep.search import Hit, hits_in_member, hits_in_text, places, told
+from curate.volume.flat import NIFTI
 from manifests.errors import RecordError
-from manifests.record import Record, is_view, record_key
+from manifests.record import Record, is_view, parts_of, record_key
 from sources.base import Item, Place
 from sources.dicom_walk import Odd, Wanted, walked
 
@@ -44,11 +47,12 @@ REASON = "identifier_in_output"
 LINEAGE = "lineage"
 REMEDY = "report it with the kinds named: a rule let an identifier pass; the record was withheld"
 # Not `source`, `licence`, `access`: those are the recipe's words. Not digests, keys and pseudonyms: those are ours.
-_PLAIN = ("modality", "reason", "found", "remedy", "text", "question", "answer")
+_PLAIN = ("modality", "reason", "found", "remedy", "text")
 NAMED = {
     "patient": ("PatientID",),
     "study": ("StudyInstanceUID", "SeriesInstanceUID", "StudyID", "AccessionNumber"),
 }
+_MEDIA = ("volume", "picture", "clip")
 _MARK = "~"
 _MAGIC_OFFSET = 128
 
@@ -104,19 +108,28 @@ def begin(item: Item, place: Place, options: ProfileOptions = DEFAULT, groups: S
             add_path(sweep.needles, file.path)
     for group in groups:
         add_group(sweep.needles, group, PATIENT if item.form in ("picture", "clip") else GROUP)
-    add_scrubbed(sweep.needles, (item.text, item.question, item.answer))
+    add_scrubbed(sweep.needles, (item.text, *parts_of(item.asked)))
     with contextlib.suppress(RecordError):  # the reader meets the same error and says so
-        if item.form == "volume":
-            for file in item.files:
-                add_nifti(sweep.needles, place.file(file.path))
-        elif item.form == "picture":
-            for file in (f for f in item.files if f.role == "data"):
-                add_picture(sweep.needles, place.file(file.path))
-        elif item.form == "clip":
-            add_clip(sweep.needles, place.file(item.files[0].path))
+        if item.carried:
+            with tempfile.TemporaryDirectory() as folder:
+                _add_media(sweep.needles, item.form, carried_files(item, Path(folder)))
+        elif item.form in _MEDIA:
+            of_role = [f for f in item.files if f.role == "data" or item.form == "volume"]
+            _add_media(sweep.needles, item.form, [place.file(f.path) for f in of_role])
         elif item.form == "none" and item.status == "dropped" and _is_dicom(place.file(item.files[0].path)):
             sweep.header(read_header(place.file(item.files[0].path)))  # for its lineage: a report's name may be told
     return sweep
+
+
+def _add_media(needles: Needles, form: str, paths: Sequence[Path]) -> None:
+    """The header strings of media files: of a volume and what goes with it, of pictures, of a video or its frames."""
+    for path in paths:
+        if form == "volume" or path.name.lower().endswith(NIFTI):
+            add_nifti(needles, path)
+        elif form == "picture" or len(paths) > 1:
+            add_picture(needles, path)
+        else:
+            add_clip(needles, path)
 
 
 def _is_dicom(path: Path) -> bool:
@@ -215,6 +228,7 @@ def _inside_source(uri: str) -> str:
 def _said(record: Record) -> Iterator[tuple[str, str]]:
     """Every other text of a record with the field that holds it; a test holds that none is left out."""
     yield from ((name, getattr(record, name)) for name in _PLAIN)
+    yield from (("asked", text) for text in parts_of(record.asked))
     yield from (("facts", text) for f in record.facts for text in (f.name, f.value, f.origin, f.unit, f.about, f.at))
     yield from (("steps", text) for s in record.steps for text in (s.name, s.params, s.result))
     yield from (("media", t) for m in record.media for t in (m.member, m.dtype, m.target, m.units, m.voi, m.label))
@@ -238,8 +252,8 @@ def withheld(record: Record, hits: Sequence[Hit], keyring: Keyring) -> Record:
         media=(),
         facts=(),
         text="",
-        question="",
-        answer="",
+        asked=(),
+        dialogue=False,
         steps=(),
     )
 

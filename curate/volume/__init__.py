@@ -1,11 +1,12 @@
-"""Volumes from files that hold one: NIfTI-1 and 2, NRRD, MetaImage; masks on their grid.
+"""Volumes from files that hold one: NIfTI-1 and 2, NRRD, MetaImage, bare .npy arrays; masks on their grid.
 
 Voxels come out as (z, y, x), scaled; the affine maps indices (x, y, z) to RAS+ mm, as NIfTI does. uint8, int16, uint16
 and int32 stay what they are stored as, everything else becomes what `narrow` says. Files are inflated piece by piece
 into the one array that is kept, under a byte limit: reading holds one copy of the voxels (two where it must convert).
 
-Covered: .nii, .nii.gz, .hdr/.img pairs (also .gz), .nrrd, .nhdr, .mha, .mhd; `curate.volume.nifti` and
-`curate.volume.containers` say what of each. Not covered: resampling of any kind.
+Covered: .nii, .nii.gz, .hdr/.img pairs (also .gz), .nrrd, .nhdr, .mha, .mhd, .npy; `curate.volume.nifti` and
+`curate.volume.containers` say what of each, `curate.volume.flat` reads files of one slice as pictures. Not covered:
+resampling of any kind.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.arrays import Array, Units, Volume, narrow
+from curate.arrays import Array, Units, Volume, narrow, read_npy
 from curate.guard import MAX_BYTES
 from curate.volume.containers import Grid, read_metaimage, read_nrrd
 from curate.volume.m3d import to_m3d as to_m3d
@@ -30,8 +31,9 @@ GRID_TOLERANCE_MM = 1e-2  # between a mask's corners and its image's
 KEPT = (np.uint8, np.int16, np.uint16, np.int32)  # integer dtypes that readers of shards know
 
 
-def read_volume(path: Path, units: Units = "scanner", max_bytes: int = MAX_BYTES) -> Volume:
-    """The one 3D volume of a file, by its name's ending; of a 4D NIfTI the canonical one, which is the first frame.
+def read_volume(path: Path, units: Units = "scanner", max_bytes: int = MAX_BYTES, part: int = 0) -> Volume:
+    """The one 3D volume of a file, by its name's ending; of a 4D NIfTI the one that `part` says, by default the
+    canonical one, which is the first frame.
 
     `units` is what the source knows of the values (HU for CT): these formats do not say. Raises RecordError as the
     readers below, `unsupported_volume` for other endings.
@@ -42,8 +44,23 @@ def read_volume(path: Path, units: Units = "scanner", max_bytes: int = MAX_BYTES
     if name.endswith((".mha", ".mhd")):
         return _from_grid(read_metaimage, path, units, max_bytes)
     if name.removesuffix(".gz").endswith((".nii", ".hdr", ".img")):
-        return volume_at(path, 0, units, max_bytes)
+        return volume_at(path, part, units, max_bytes)
+    if name.endswith(".npy"):
+        return _bare(path, max_bytes)
     raise RecordError("unsupported_volume", f"the ending {path.suffix[:12]}", "give NIfTI, NRRD or MetaImage")
+
+
+def _bare(path: Path, max_bytes: int) -> Volume:
+    """A .npy array (z, y, x), with axes of length 1 before them as M3D's (1, 32, 256, 256): voxels and nothing else, so
+    `placed` is False (note `no_spacing`). Values from 0 to 1 were stretched to be looked at: units `display`, else
+    `scanner`, never HU, for nothing says so. Raises RecordError `unsupported_volume` for another number of axes."""
+    array = read_npy(path, max_bytes)
+    if array.ndim < 3 or any(n != 1 for n in array.shape[:-3]) or 0 in array.shape:
+        found = f"an array of shape {array.shape[:8]}"
+        raise RecordError("unsupported_volume", found, "store one volume per file, as (z, y, x) or (1, z, y, x)")
+    voxels = settled(array.reshape(array.shape[-3:]))
+    shown = voxels.dtype.kind == "f" and bool(((voxels >= 0) & (voxels <= 1)).all())
+    return Volume(voxels, np.eye(4), "display" if shown else "scanner", notes=("no_spacing",), placed=False)
 
 
 def read_nifti(path: Path, units: Units = "scanner", max_bytes: int = MAX_BYTES) -> Volume:
@@ -77,17 +94,17 @@ def volume_at(path: Path, index: int, units: Units = "scanner", max_bytes: int =
 
 def _nifti_volumes(path: Path, first: int, count: int | None, units: Units, max_bytes: int) -> tuple[Volume, ...]:
     header, frames = read_frames(path, first, count, max_bytes)
-    kept = _settle(frames)
+    kept = settled(frames)
     return tuple(Volume(f, header.affine, units, notes=header.notes, facts=header.facts) for f in kept)
 
 
 def _from_grid(reader: Callable[[Path, int], Grid], path: Path, units: Units, max_bytes: int) -> Volume:
     grid = reader(path, max_bytes)
     require_affine(grid.affine)
-    return Volume(_settle(grid.voxels), grid.affine, units, notes=grid.notes)
+    return Volume(settled(grid.voxels), grid.affine, units, notes=grid.notes)
 
 
-def _settle(voxels: Array) -> Array:
+def settled(voxels: Array) -> Array:
     """The voxels in a dtype that shards hold, untouched where they have one."""
     if voxels.dtype in KEPT:
         return np.ascontiguousarray(voxels)
@@ -123,10 +140,10 @@ def read_on_grid(path: Path, like: Volume, max_bytes: int = MAX_BYTES) -> Volume
 
     One that fills the same physical grid in another order of axes (written as RAS for an image in LPS, say) is turned
     round exactly, with the note `axes_reordered`. Raises RecordError: `mask_grid` (shape differs, or a corner lies more
-    than 0.01 mm off, or it has time points), and what `read_volume` raises.
+    than 0.01 mm off, only one of the two has a spacing, or it has time points), and what `read_volume` raises.
     """
     mask = _reordered(read_volume(path, max_bytes=max_bytes), like)
-    if mask.facts or mask.voxels.shape != like.voxels.shape:
+    if mask.facts or mask.voxels.shape != like.voxels.shape or mask.placed != like.placed:
         raise RecordError("mask_grid", f"{mask.voxels.shape} on {like.voxels.shape}", "resample the mask first")
     apart = corner_distance_mm(mask.affine, like.affine, mask.voxels.shape[::-1])
     if apart > GRID_TOLERANCE_MM:

@@ -3,10 +3,11 @@
 They are our own because both headers may name another file to read: here that must be a plain name beside the header,
 never a path, so a header cannot reach elsewhere. Standards: the NRRD 0001-0005 definition (teem.sourceforge.net/nrrd)
 and ITK's MetaIO documentation. Covered: 3D scalar images, attached or detached data, raw, gzip, bzip2 and ascii (NRRD),
-raw and zlib (MetaImage), both byte orders, integers of 1 to 8 bytes, 32 and 64 bit floats. Not covered, and refused:
-colour, vectors, 2D and 4D, hex encoding, text data in MetaImage, data split into several files, skipped lines or bytes,
-lengths in other units than mm, NRRD spaces other than LPS, RAS and LAS or none (scanner-xyz and the rest say nothing of
-left and right). MetaImage's CenterOfRotation and AnatomicalOrientation are passed over: its matrix says it all.
+raw and zlib (MetaImage), both byte orders, integers of 1 to 8 bytes, 32 and 64 bit floats; with `flat` 2D, as one slice
+of which the spacing is taken over and no place. Not covered, and refused: colour, vectors, 4D, hex encoding, text data
+in MetaImage, data split into several files, skipped lines or bytes, lengths in other units than mm, NRRD spaces other
+than LPS, RAS and LAS or none (scanner-xyz and the rest say nothing of left and right). MetaImage's CenterOfRotation and
+AnatomicalOrientation are passed over: its matrix says it all.
 """
 
 from __future__ import annotations
@@ -72,17 +73,19 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
-def read_nrrd(path: Path, max_bytes: int) -> Grid:
+def read_nrrd(path: Path, max_bytes: int, flat: bool = False) -> Grid:
     """.nrrd or .nhdr. Raises RecordError: `bad_volume`, `unsupported_volume`, `truncated_volume`, `too_large`,
     `unsafe_reference`, `corrupt_compression`. Without a `space`, RAS is not assumed but noted: `no_space` (as LPS)."""
     data = _head(path, max_bytes)
     with typed("bad_volume", "rewrite the file with ITK"):
         fields, start = _nrrd_header(data)
+        fields = _nrrd_deepened(fields) if flat else fields
         sizes = _integers(fields["sizes"])
         _require_3d(len(sizes), fields)
         code = next((c for c, names in _NRRD_TYPES.items() if fields["type"].lower() in names), "")
         dtype = _dtype(code, fields["type"], fields.get("endian", "little") == "big")
         affine, notes = _nrrd_affine(fields)
+        notes += ("no_spacing",) if flat and not {"spacings", "space directions"} & fields.keys() else ()
         encoding = fields["encoding"].lower()
     detached = fields.get("data file", fields.get("datafile"))
     file, start = (path, start) if detached is None else (_beside(path, detached), 0)
@@ -116,6 +119,19 @@ def _nrrd_header(data: bytes) -> tuple[dict[str, str], int]:
     return fields, end + width
 
 
+def _nrrd_deepened(fields: dict[str, str]) -> dict[str, str]:
+    """The header of a 2D image as that of one slice, its place left out."""
+    if len(fields["sizes"].split()) != 2:
+        return fields
+    out = {k: v for k, v in fields.items() if k not in ("space", "space directions", "space origin", "kinds")}
+    lengths = fields.get("spacings", "").split()
+    if "space directions" in fields:
+        vectors = fields["space directions"].replace(" ", "").strip("()").split(")(")
+        lengths = [f"{math.sqrt(sum(float(n) ** 2 for n in v.split(','))):.9g}" for v in vectors]
+    spacings = {"spacings": " ".join([*lengths, "1"])} if lengths else {}
+    return {**out, "sizes": f"{fields['sizes']} 1", "kinds": "domain", **spacings}
+
+
 def _require_3d(dimension: int, fields: dict[str, str]) -> None:
     skips = [k for k in ("line skip", "lineskip", "byte skip", "byteskip") if fields.get(k, "0") != "0"]
     kinds = set(fields.get("kinds", "domain").lower().split()) - {"domain", "space", "???", "none"}
@@ -141,11 +157,12 @@ def _nrrd_affine(fields: dict[str, str]) -> tuple[NDArray[np.float64], tuple[str
     return _NRRD_SPACES.get(space, ITK_SPACE) * matrix + 0.0, () if space else ("no_space",)
 
 
-def read_metaimage(path: Path, max_bytes: int) -> Grid:
+def read_metaimage(path: Path, max_bytes: int, flat: bool = False) -> Grid:
     """.mha or .mhd, whose coordinates are LPS+ (ITK). Raises RecordError as `read_nrrd`."""
     data = _head(path, max_bytes)
     with typed("bad_volume", "rewrite the file with ITK"):
         fields, start = _meta_header(data)
+        fields = _meta_deepened(fields) if flat else fields
         sizes = _integers(fields["DimSize"])
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         if len(sizes) != 3 or int(fields["NDims"]) != 3 or channels != 1:
@@ -164,6 +181,17 @@ def read_metaimage(path: Path, max_bytes: int) -> Grid:
     shape = _checked_shape(sizes, dtype, max_bytes)
     with open_stream(file, max_bytes, codec, start) as stream:
         return Grid(_filled(stream, shape, dtype), affine, notes)
+
+
+def _meta_deepened(fields: dict[str, str]) -> dict[str, str]:
+    """The header of a 2D image as that of one slice, its place left out."""
+    if fields["NDims"] != "2":
+        return fields
+    placed = ("TransformMatrix", "Rotation", "Orientation", "Offset", "Position", "Origin")
+    out = {k: v for k, v in fields.items() if k not in placed}
+    for name in ("DimSize", "ElementSpacing", "ElementSize"):
+        out |= {name: f"{fields[name]} 1"} if fields.get(name) else {}
+    return {**out, "NDims": "3"}
 
 
 def _meta_header(data: bytes) -> tuple[dict[str, str], int]:

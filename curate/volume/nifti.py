@@ -5,7 +5,8 @@ it is our own because nibabel holds compressed, inflated and scaled copies at on
 
 Covered: .nii, .nii.gz, .hdr/.img pairs (also .gz), both byte orders, integers of 1 to 8 bytes, 32 and 64 bit floats,
 scl_slope and scl_inter, qform, sform and neither, 3D and 4D. Not covered, and refused: Analyze 7.5 (its left and right
-are ambiguous), RGB, complex, 128 bit and 1 bit voxels, vectors (5D and up), 2D. Header extensions are passed over.
+are ambiguous), RGB, complex, 128 bit and 1 bit voxels, vectors (5D and up), 2D but for `flat`, of which nothing but the
+spacing of rows and columns is taken over (`curate.volume.flat`). Header extensions are passed over.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from manifests.record import Fact
 
 FORM_TOLERANCE_MM = 0.1  # between qform and sform at the corners, before it is noted
 MAX_AFFINE = 1e6  # mm: beyond a kilometre nothing is anatomy
+MIN_SPACING_MM = 1e-6
 SLAB = 1 << 16  # voxels converted at once, so that temporaries stay small
 
 _FETCH = "fetch the file again or rewrite it with nibabel"
@@ -103,14 +105,15 @@ class Header:
         return math.prod(self.shape[:3]) * self.dtype.itemsize
 
 
-def read_frames(path: Path, first: int, count: int | None, max_bytes: int) -> tuple[Header, Array]:
-    """`count` time points from `first` on (None: all that follow), as (t, z, y, x) scaled voxels in one array.
+def read_frames(path: Path, first: int, count: int | None, max_bytes: int, flat: bool = False) -> tuple[Header, Array]:
+    """`count` time points from `first` on (None: all that follow), as (t, z, y, x) scaled voxels in one array. `flat`:
+    a file of two dimensions is read as one slice, and the affine holds the spacing of x and y alone.
 
     Every byte is read and every checksum checked whatever is kept. Raises RecordError: `unreadable_file`, `too_large`,
     `bad_volume`, `truncated_volume`, `corrupt_compression`, `bad_affine`, `unsupported_volume`, `no_time_point`,
     `lossy_dtype`.
     """
-    with _opened(path, max_bytes) as (header, stream, before):
+    with _opened(path, max_bytes, flat) as (header, stream, before):
         points = header.shape[3]
         stop = points if count is None else first + count
         if not 0 <= first < stop <= points:
@@ -130,19 +133,19 @@ def read_frames(path: Path, first: int, count: int | None, max_bytes: int) -> tu
 
 
 @contextlib.contextmanager
-def _opened(path: Path, max_bytes: int) -> Iterator[tuple[Header, Stream, int]]:
+def _opened(path: Path, max_bytes: int, flat: bool) -> Iterator[tuple[Header, Stream, int]]:
     """The header, the stream that holds the voxels, and how many bytes of that stream are read already."""
     name = path.name.lower()
     if not name.removesuffix(".gz").endswith((".hdr", ".img")):
         with open_stream(path, max_bytes) as stream:
             content, layout = _header_bytes(stream)
-            yield parse_header(content, layout, single=True), stream, len(content)
+            yield parse_header(content, layout, single=True, flat=flat), stream, len(content)
         return
     head, data = _pair_paths(path)
     with open_stream(head, max_bytes) as stream:
         content, layout = _header_bytes(stream)
     with open_stream(data, max_bytes) as stream:
-        yield parse_header(content, layout, single=False), stream, 0
+        yield parse_header(content, layout, single=False, flat=flat), stream, 0
 
 
 def _pair_paths(path: Path) -> tuple[Path, Path]:
@@ -166,20 +169,20 @@ def _header_bytes(stream: Stream) -> tuple[bytes, _Layout]:
     raise RecordError("bad_volume", found, "convert it to NIfTI; Analyze 7.5 is not read")
 
 
-def parse_header(content: bytes, layout: _Layout, single: bool) -> Header:
-    """A header's checked fields; `single` says that the voxels follow in the same file."""
+def parse_header(content: bytes, layout: _Layout, single: bool, flat: bool = False) -> Header:
+    """A header's checked fields; `single` says that the voxels follow in the same file, `flat` is `read_frames`'."""
     order = _byte_order(content, layout)
 
     def field(where: tuple[int, str]) -> tuple[float, ...]:
         return struct.unpack_from(order + where[1], content, where[0])
 
-    shape = _shape([int(n) for n in field(layout.dim)])
+    shape = _shape([int(n) for n in field(layout.dim)], 2 if flat else 3)
     code = int(field(layout.datatype)[0])
     if code not in _TYPES:
         kind = "unsupported_volume" if code in _OTHER_TYPES else "bad_volume"
         raise RecordError(kind, f"voxels of type {_OTHER_TYPES.get(code, code)}", "write integers or floats")
     slope, intercept, scaling = _scaling(*field(layout.scl))
-    affine, geometry = _affine(field, layout, shape)
+    affine, geometry = _flat_affine(field, layout) if flat else _affine(field, layout, shape)
     pixdim, unit = field(layout.pixdim), int(field(layout.units)[0])
     return Header(
         shape,
@@ -206,13 +209,13 @@ def _byte_order(content: bytes, layout: _Layout) -> str:
     raise RecordError("bad_volume", f"sizeof_hdr and dim[0] of {' or '.join(found)}"[:120], _FETCH)
 
 
-def _shape(dim: list[int]) -> tuple[int, int, int, int]:
+def _shape(dim: list[int], least: int) -> tuple[int, int, int, int]:
     used = dim[1 : dim[0] + 1]
     if min(used) < 1:
         raise RecordError("bad_volume", f"sides of {tuple(used)} voxels", "repair dim: every side has a voxel at least")
-    if len(used) < 3 or math.prod(used[4:]) != 1:
+    if len(used) < least or math.prod(used[4:]) != 1:
         raise RecordError("unsupported_volume", f"shape {tuple(used)}", "write one 3D or 4D scalar image per file")
-    x, y, z, t = [*used, 1][:4]
+    x, y, z, t = [*used, 1, 1][:4]
     return x, y, z, t
 
 
@@ -270,6 +273,23 @@ def _affine(
     return affine, notes
 
 
+def _flat_affine(
+    field: Callable[[tuple[int, str]], tuple[float, ...]], layout: _Layout
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """The spacing of x and y on a diagonal: that of the sform where its code is above 0, else pixdim; the rest of a
+    flat file's geometry is often none (a column of zeros). Note `no_spacing`, and 1, where it is not a length, or 1 x 1
+    in an unknown unit, which is what writers put there who know of none."""
+    unit = int(field(layout.units)[0]) & 7
+    pixdim, rows = field(layout.pixdim), field(layout.srow)
+    x, y = abs(pixdim[1]), abs(pixdim[2])
+    if field(layout.codes)[1] > 0:
+        x, y = (math.hypot(*(rows[4 * row + column] for row in range(3))) for column in (0, 1))
+    x, y = (step * _SPACE_MM.get(unit, math.nan) for step in (x, y))
+    known = all(MIN_SPACING_MM <= step <= MAX_AFFINE for step in (x, y)) and (x, y, unit) != (1.0, 1.0, 0)
+    notes = () if known else ("no_spacing",)
+    return np.diag([x, y, 1.0, 1.0] if known else [1.0] * 4), notes
+
+
 def _qform(quatern: tuple[float, ...], pixdim: tuple[float, ...]) -> NDArray[np.float64]:
     """nifti1.h, method 2: a rotation by the unit quaternion (a, b, c, d), the z axis turned over where pixdim[0] is -1.
     Not a number where b, c and d make no unit quaternion."""
@@ -298,7 +318,7 @@ def require_affine(affine: NDArray[np.float64]) -> None:
     if np.abs(affine).max() > MAX_AFFINE:
         raise RecordError("bad_affine", "values beyond a kilometre", remedy)
     lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if lengths.min() < 1e-6:
+    if lengths.min() < MIN_SPACING_MM:
         raise RecordError("bad_affine", f"spacing {lengths[0]:g} x {lengths[1]:g} x {lengths[2]:g} mm", remedy)
     if abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
         raise RecordError("bad_affine", "a singular matrix", remedy)

@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from sources.base import SourceConfig
+from sources.generic.hf_dataset import HfDataset
+from sources.generic.vqa_json import VqaJson
+from sources.generic.webdataset_tars import WebdatasetTars
 
-SOURCES: tuple[type[SourceConfig], ...] = ()
+SOURCES: tuple[type[SourceConfig], ...] = (HfDataset, VqaJson, WebdatasetTars)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from manifests.record import Record
+from manifests.record import Record, parts_of
 from manifests.sample import Answer, Draft
 from synth.judging.questions import Finding, choice_of, finding, question_of
 from synth.lexicon import find, words_of
@@ -251,7 +251,7 @@ def _known(record: Record, draft: Draft) -> str:
     facts = (f"{fact.value} {fact.unit}" for fact in record.facts)
     proofs = (f"{proof.value} {proof.unit}" for proof in draft.proofs)
     gold = draft.answer.gold if draft.answer is not None else ""
-    said = "\n".join([record.text, record.question, record.answer, gold, *facts, *proofs])
+    said = "\n".join([record.text, *parts_of(record.asked), gold, *facts, *proofs])
     return " ".join(said.casefold().split())
 
 

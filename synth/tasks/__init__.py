@@ -24,6 +24,7 @@ from synth.tasks import (
     caption,
     consultation,
     cot,
+    dialogue,
     five_part,
     interleaved,
     label_caption,
@@ -46,6 +47,7 @@ from synth.tasks.abnormality import Abnormality
 from synth.tasks.caption import Caption
 from synth.tasks.consultation import Consultation
 from synth.tasks.cot import Cot
+from synth.tasks.dialogue import Dialogue
 from synth.tasks.five_part import FivePart
 from synth.tasks.interleaved import Interleaved
 from synth.tasks.label_caption import LabelCaption
@@ -66,13 +68,16 @@ from synth.tasks.video_qa import VideoQa
 from synth.tasks.vqa import Vqa
 
 Written = Abnormality | Consultation | Cot | FivePart | LabelCaption | Narrate | PassageQa | Reflective | ReportQa | Vqa
-Program = Caption | Interleaved | Mcq | Measure | Progression | Qa | Region | SourceText | Tools | Twins | VideoQa
+Program = (
+    Caption | Dialogue | Interleaved | Mcq | Measure | Progression | Qa | Region | SourceText | Tools | Twins | VideoQa
+)
 Task = Annotated[Program | Written, Field(discriminator="task")]
 
 # The second argument of each function is its own configuration model; `parse_task` pairs them by the name they share.
 PROGRAM_TASKS: Mapping[str, Callable[[Record, MediaView, Any, int], list[Draft]]] = MappingProxyType(
     {
         "caption": caption.drafts,
+        "dialogue": dialogue.drafts,
         "interleaved": interleaved.drafts,
         "mcq": mcq.drafts,
         "measure": measure.drafts,

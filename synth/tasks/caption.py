@@ -1,14 +1,14 @@
 """A description of an image, volume or video that says only what facts and programs give, each statement proven.
 
 The same text serves pretraining (beside its media) and, behind a request such as "Describe this image.", fine-tuning.
-Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes
-where what is shown decides those, frames and duration of clips, and the source's own caption, word for word. Not
-covered: appearance, and anything of the patient.
+Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes,
+in a picture with their areas, where what is shown decides those, frames and duration of clips, and the source's own
+caption, word for word. Not covered: appearance, and anything of the patient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -102,16 +102,28 @@ def _observations(view: MediaView) -> list[_Said]:
 def _structures(view: MediaView, config: Caption) -> list[_Said]:
     sized = []
     for name in sorted(mask_labels(view)):
-        call = call_text("volume_ml", {"mask": name})
-        volume = _holds(view, call)
-        if volume and float(volume) > 0 and decided(view, call):
-            sized.append((-float(volume), f"{structure_words(name)} ({volume} mL)", call))
+        for call, unit in _sizes(view, name):
+            size = _holds(view, call)
+            if size and float(size) > 0 and decided(view, call):
+                sized.append((-float(size), f"{structure_words(name)} ({size} {unit})", call))
+                break
     chosen = sorted(sized)[: config.max_structures]
     if not chosen:
         return []
     head = "The segmented structures are" if len(chosen) == len(sized) else "The largest segmented structures are"
     head = "The segmented structure is" if len(sized) == 1 else head
     return [_Said(f"{head} {joined([words for _, words, _ in chosen])}.", tuple(call for *_, call in chosen))]
+
+
+def _sizes(view: MediaView, name: str) -> Iterator[tuple[str, str]]:
+    """The calls, with the unit in words, that may tell how large a structure is: in space, or in the one picture."""
+    pictures = [m for m in view.media if m.kind == "image"]
+    if not pictures:
+        yield call_text("volume_ml", {"mask": name}), "mL"
+    elif len(pictures) == 1:
+        known = pictures[0].spacing_mm is not None
+        args = {"mask": name, "member": pictures[0].member}
+        yield call_text("area_mm2" if known else "area_px", args), "mm2" if known else "pixels"
 
 
 def _video(view: MediaView) -> list[_Said]:

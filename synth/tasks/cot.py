@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from manifests.config import Config
-from manifests.record import Fact, Record
-from manifests.sample import Answer, Draft, Proof, Turn
+from manifests.record import PICTURE, Fact, Record
+from manifests.sample import Answer, Draft, Made, Proof, Turn
 from synth import prompting
 from synth.asking import Asking, Talk, in_turn
 from synth.chat import Role
@@ -61,11 +61,14 @@ class Cot(Config):
 
 
 class Asked(NamedTuple):
-    """A question that a program can judge, and the proofs of its gold."""
+    """A question that a program can judge, the proofs of its gold, and the media that its text speaks of
+    (`Draft.shows`, `Draft.made`)."""
 
     question: str
     answer: Answer
     proofs: tuple[Proof, ...]
+    shows: tuple[str, ...] | None = None
+    made: tuple[Made, ...] = ()
 
 
 def prompt_ids(config: Cot) -> tuple[str, ...]:
@@ -86,15 +89,28 @@ def drafts(subject: Subject, config: Cot, seed: int, given: Sequence[Draft] = ()
 
 
 def questions(record: Record, given: Sequence[Draft] = ()) -> list[Asked]:
-    """The verifiable questions of a record, each text once: its own if its answer is short, then those of `given`."""
-    found: dict[str, tuple[Answer, tuple[Proof, ...]]] = {}
-    own = answer_of(record.answer)
-    if record.question.strip() and own is not None:
-        found[record.question.strip()] = (own, ())
-    for draft in given:
-        if draft.answer is not None and draft.turns and draft.turns[0].role == "user":
-            found.setdefault(draft.turns[0].content.strip(), (draft.answer, draft.proofs))
-    return [Asked(question, *rest) for question, rest in found.items()]
+    """The verifiable questions of a record, each text once: its own, as `qa` lays them out where that task ran and else
+    those with one right answer that is short, then the others of `given`."""
+    posed = [draft for draft in given if draft.answer is not None and draft.accepted]
+    found: dict[str, Asked] = {}
+    for draft in posed:
+        if draft.task == "qa":
+            _add(found, draft)
+    for one in () if record.dialogue else record.asked:
+        own = None if one.options or PICTURE in one.question else answer_of(one.answer)
+        if one.question.strip() and own is not None:
+            found.setdefault(one.question.strip(), Asked(one.question.strip(), own, ()))
+    for draft in posed:
+        _add(found, draft)
+    return list(found.values())
+
+
+def _add(found: dict[str, Asked], draft: Draft) -> None:
+    """A draft's question, known by its words without the pictures before them."""
+    if draft.answer is not None and draft.turns and draft.turns[0].role == "user":
+        text = draft.turns[0].content.strip()
+        asked = Asked(text, draft.answer, draft.proofs, draft.shows, draft.made)
+        found.setdefault(text.replace("<image>\n", "").strip(), asked)
 
 
 def answer_of(text: str) -> Answer | None:
@@ -162,12 +178,23 @@ def _attempt(
         teacher=answered.author,
         accepted=not reason,
         reason=reason,
+        shows=asked.shows,
+        made=asked.made,
     )
     return Sampled(draft, correct, answered.reply.entropy if answered.reply else None)
 
 
 def _shown(record: Record, config: Cot) -> str:
-    """What the teacher is told; a source's text without its own answer, which would be copied, not reasoned to."""
-    text = record.text.replace(record.answer, " ") if len(record.answer) > 12 else record.text
-    text = text.replace(record.question, " ") if record.question else text
-    return "\n".join(filter(None, (fact_lines(record, config.facts), excerpt(text.strip(), config.source_chars))))
+    """What the teacher is told; a source's text without its own answers, which would be copied, not reasoned to."""
+    text = without_asked(record)
+    return "\n".join(filter(None, (fact_lines(record, config.facts), excerpt(text, config.source_chars))))
+
+
+def without_asked(record: Record) -> str:
+    """A record's text without the places of pictures, its own questions, and those of its answers that are longer than
+    a word or two."""
+    text = record.text.replace(PICTURE, " ")
+    for one in record.asked:
+        text = text.replace(one.answer, " ") if len(one.answer) > 12 else text
+        text = text.replace(one.question, " ") if one.question else text
+    return text.strip()

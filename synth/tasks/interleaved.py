@@ -1,11 +1,12 @@
 """Interleaved documents for pretraining: a record's text with its pictures where they belong (`<image>`).
 
-The text is the source's own, word for word, or else what the facts say of all pictures. A picture stands before the
-paragraph that first names it (`Figure 2`, `Fig. 2`, `Picture 2`, `Image 2`); pictures that no paragraph names stand at
-the beginning; where the text names them in another order than theirs, or holds `<image>` itself, nothing is made. A
-volume stands as evenly spread slices, made for this sample, as OBELICS- and MINT-like documents have
-them; the volume itself does not travel with it. Covered: records of several pictures, volumes. Not covered: several
-records in one document.
+The text is the source's own, word for word, or else what the facts say of all pictures. Where the source itself says
+where its pictures stand (`PICTURE`), they stand there: those that the text has a place for. Else a picture stands
+before the paragraph that first names it (`Figure 2`, `Fig. 2`, `Picture 2`, `Image 2`); pictures that no paragraph
+names stand at the beginning; where the text names them in another order than theirs, or holds `<image>` itself, nothing
+is made. A volume stands as evenly spread slices, made for this sample, as OBELICS- and MINT-like documents have them;
+the volume itself does not travel with it. Covered: records of several pictures, volumes. Not covered: several records
+in one document.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Literal
 from pydantic import Field
 
 from manifests.config import Config
-from manifests.record import Media, Record
+from manifests.record import PICTURE, Media, Record
 from manifests.sample import Draft, Made, Proof
 from synth.chat import Picture
 from synth.proofs import MediaView, call_text, evaluate, prove
 from synth.tasks.caption import Caption, describe
 from synth.tasks.common import finish, source_verdict
+from synth.tasks.posing import IMAGE, digest_proof, in_places, shown
 
-IMAGE = "<image>"
 _NAMED = re.compile(r"\b(?:fig(?:ure|\.)?|picture|image)\s*(\d{1,2})\b", re.IGNORECASE)
 
 
@@ -59,6 +60,9 @@ def placed(text: str, at: list[int]) -> str:
 
 def drafts(record: Record, view: MediaView, config: Interleaved, seed: int) -> list[Draft]:
     """One pretrain text with the proof of its words, or none where there are too few pictures or nothing to say."""
+    if PICTURE in view.text:
+        members, _ = shown(view, record.kind, (0,))
+        return [document(record, view, "interleaved", members)] if len(members) >= config.least else []
     images = [m for m in view.media if m.kind == "image"]
     volume = any(m.kind == "volume" for m in view.media)
     made = _slices(view.look(config.slices, config.side)) if volume else ()
@@ -82,6 +86,22 @@ def drafts(record: Record, view: MediaView, config: Interleaved, seed: int) -> l
         made=made,
     )
     return [finish(draft)]
+
+
+def document(record: Record, view: MediaView, task: str, members: tuple[str, ...]) -> Draft:
+    """The source's text with `<image>` at its places for these pictures, proven by its digest."""
+    return finish(
+        Draft(
+            key=record.key,
+            stage="pretrain",
+            task=task,
+            part=0,
+            text=in_places(view.text),
+            proofs=(digest_proof("text", 0, view, -1),),
+            verdicts=(source_verdict(-1, "the text is the source's own"),),
+            shows=members,
+        )
+    )
 
 
 def _words(view: MediaView, kind: str) -> tuple[str, tuple[Proof, ...]]:

@@ -84,7 +84,7 @@ def _words(proof: Proof, ask: Ask) -> dict[str, str]:
     }
 
 
-def _gold(proof: Proof, ask: Ask, config: Measure) -> Answer:
+def _gold(proof: Proof, ask: Ask, config: Measure, frame: str) -> Answer:
     kind = _ANSWER_TYPE.get(ask.family, "number")
     gold = proof.value
     if ask.family == "slice_range":
@@ -98,7 +98,14 @@ def _gold(proof: Proof, ask: Ask, config: Measure) -> Answer:
         "angle": config.angle_tolerance_deg,
         "box": 1.0 - config.box_overlap,
     }.get(kind, 0.0)
-    return Answer(type=kind, gold=gold, verifier=kind, unit=proof.unit, tolerance=tolerance)
+    framed = frame if kind == "box" else ""
+    return Answer(type=kind, gold=gold, verifier=kind, unit=proof.unit, tolerance=tolerance, frame=framed)
+
+
+def _frame(view: MediaView) -> str:
+    """What the numbers of a box in the one shown picture count; "" of a volume, whose boxes are in voxels."""
+    sizes = [m.shape[:2] for m in view.media if m.kind == "image"]
+    return f"pixels {sizes[0][1]}x{sizes[0][0]}" if len(sizes) == 1 else ""
 
 
 def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[Draft]:
@@ -132,7 +139,9 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
         proofs.append(proof)
         hint = " ".join(p for p in (named, spacing if sized else "", HINTS[ask.family].format(**words)) if p)
         if rewarding(ask, proof, seed, record.key):
-            prompts.append(_prompt(record, _gold(proof, ask, config), (proof, question, hint), len(prompts)))
+            prompts.append(
+                _prompt(record, _gold(proof, ask, config, _frame(view)), (proof, question, hint), len(prompts))
+            )
         if len(proofs) == config.max_questions:
             break
     if not turns:

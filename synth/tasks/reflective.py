@@ -26,13 +26,14 @@ from pydantic import Field, field_validator
 
 from manifests.config import Config
 from manifests.record import Fact
-from manifests.sample import Answer, Draft, Proof, Turn, Verdict
+from manifests.sample import Answer, Draft, Turn, Verdict
 from synth.asking import Asking, Talk, in_turn
 from synth.chat import Role
 from synth.judging.config import Routing
 from synth.judging.routing import Make, Sampled, routed
 from synth.requests import Answered
 from synth.tasks.common import pick, seeded
+from synth.tasks.cot import Asked, without_asked
 from synth.tasks.cot import questions as questions_of
 from synth.tasks.reflection import (
     PATTERNS,
@@ -92,11 +93,17 @@ class CheckAnswer(Config):
 
 
 class _Question(NamedTuple):
-    text: str
-    gold: Answer
-    proofs: tuple[Proof, ...]
+    asked: Asked
     shown: str
     pattern: Pattern
+
+    @property
+    def text(self) -> str:
+        return self.asked.question
+
+    @property
+    def gold(self) -> Answer:
+        return self.asked.answer
 
 
 def prompt_ids(config: Reflective) -> tuple[str, ...]:
@@ -109,9 +116,9 @@ def drafts(subject: Subject, config: Reflective, seed: int, given: Sequence[Draf
     prompt file."""
     record = subject.shown
     talks = []
-    for text, gold, proofs in questions_of(record, given)[: config.questions]:
-        pattern = pattern_for(config.mix, seed, record.key, text)
-        question = _Question(text, gold, proofs, _shown(subject, config) or "none", pattern)
+    for one in questions_of(record, given)[: config.questions]:
+        pattern = pattern_for(config.mix, seed, record.key, one.question)
+        question = _Question(one, _shown(subject, config) or "none", pattern)
         make = _maker(subject, question, config, seed)
         talks.append(routed(make, config.routing, subject.roles) if config.routing else _once(make))
     several = yield from in_turn(talks)
@@ -134,11 +141,10 @@ def _once(make: Make) -> Talk[list[Draft]]:
 
 
 def _shown(subject: Subject, config: Reflective) -> str:
-    """What the teacher is told; a source's text without its own question and answer, which would be copied."""
+    """What the teacher is told; a source's text without its own questions and answers, which would be copied."""
     record = subject.shown
-    text = record.text.replace(record.answer, " ") if len(record.answer) > 12 else record.text
-    text = text.replace(record.question, " ") if record.question else text
-    return "\n".join(filter(None, (fact_lines(record, config.facts), excerpt(text.strip(), config.source_chars))))
+    text = without_asked(record)
+    return "\n".join(filter(None, (fact_lines(record, config.facts), excerpt(text, config.source_chars))))
 
 
 def _maker(subject: Subject, question: _Question, config: Reflective, seed: int) -> Make:
@@ -227,7 +233,7 @@ def _finished(
     chain, verdicts = done
     draft = _draft(subject, question, verdicts, answers)
     turns = (*draft.turns, Turn("assistant", chain.response))
-    proofs = tuple(dataclasses.replace(p, turn=TURN) for p in question.proofs)
+    proofs = tuple(dataclasses.replace(p, turn=TURN) for p in question.asked.proofs)
     draft = settled(dataclasses.replace(draft, turns=turns, proofs=proofs))
     return Sampled(draft, verify_answer(chain.response, question.gold).passed, _entropy(answers))
 
@@ -246,6 +252,8 @@ def _draft(subject: Subject, question: _Question, verdicts: list[Verdict], answe
         answer=question.gold,
         verdicts=tuple(verdicts),
         teacher=answers[-1].author,
+        shows=question.asked.shows,
+        made=question.asked.made,
     )
 
 

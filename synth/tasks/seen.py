@@ -19,6 +19,7 @@ from manifests.record import Affine, Fact, Media, Record
 from synth.grids import Point, determinant, world
 from synth.mask_programs import compared, grid_plane, slices_of
 from synth.proofs import parse_call
+from synth.shapes import Part
 from synth.views import MediaView, mask_labels, shown_grid, structure
 
 Sight = Literal["whole", "part", "none"]
@@ -27,9 +28,9 @@ SLACK = 1.0  # shown voxels by which a structure may leave the field: grids of w
 UNEVEN = 2.0  # the longest time between shown frames by the shortest, of a sampling by rate
 SHORT = 0.05  # the share of its duration by which the shown frames of a clip may miss it
 CUTS = 4  # slices out of evenly spread ones that must cut a structure before its volume can be estimated from them
-_WHOLE = frozenset(("longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "count"))
+_WHOLE = frozenset(("longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "count", "area_px", "area_mm2"))
 _PAIRED = frozenset(("is_left_of", "relation", "side_of"))
-_CANONICAL = frozenset(("slice_range", "box"))  # facts in canonical voxels
+_CANONICAL = frozenset(("slice_range", "box", "area_px"))  # facts in canonical voxels
 _FRAMED = re.compile(r"(?:ct_clip|merlin)_|grid_\S*mm_\d+x")  # targets that crop or pad to a size about the middle
 _COUNTED = frozenset(("slice_count", "frame_count"))
 
@@ -52,11 +53,13 @@ def sight(view: MediaView, name: str) -> Sight:
     media, part = structure(view, name)
     if framed(media) and any(a == 0 or b == n for a, b, n in zip(part.start, part.stop, media.shape, strict=True)):
         return "part"
+    if part.inside.ndim == 2:
+        return _sight_in_picture(view, part)
     try:
         grid = shown_grid(view)
     except VerificationError:
         return "whole"
-    if media.affine is None or part.inside.ndim != 3:
+    if media.affine is None:
         return "whole"
     corners = itertools.product(*((a - 0.5, b - 0.5) for a, b in zip(part.start, part.stop, strict=True)))
     places = [place_in(grid.affine, world(media.affine, (x, y, z))) for z, y, x in corners]
@@ -69,6 +72,18 @@ def sight(view: MediaView, name: str) -> Sight:
         margin = SLACK + _apart(shown) / 2
         whole = whole and low >= min(shown) - margin and high <= max(shown) + margin
     return "whole" if whole else "part"
+
+
+def _sight_in_picture(view: MediaView, part: Part) -> Sight:
+    """How much of a flat structure the first picture shows, which may have been cropped."""
+    crop = next((m.crop for m in view.media if m.kind == "image"), None)
+    if crop is None:
+        return "whole"
+    (y0, x0), (y1, x1) = part.start, part.stop
+    top, left, bottom, right = crop
+    if y1 <= top or x1 <= left or y0 >= bottom or x0 >= right:
+        return "none"
+    return "whole" if top <= y0 and left <= x0 and y1 <= bottom and x1 <= right else "part"
 
 
 def _apart(shown: Sequence[int]) -> int:

@@ -1,4 +1,8 @@
-"""The source's own text for pretraining: a document as it is, or the text that goes with an image, volume or video."""
+"""The source's own text for pretraining: a document as it is, or the text that goes with an image, volume or video.
+
+Where the source says where its pictures stand in the text (`PICTURE`), `<image>` stands there, and the sample shows the
+pictures that have a place, as in `interleaved`: a recipe needs one of the two tasks for such documents.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ from typing import Literal
 from pydantic import Field
 
 from manifests.config import Config
-from manifests.record import Record
+from manifests.record import PICTURE, Record
 from manifests.sample import Draft
 from synth.proofs import MediaView, call_text, prove
 from synth.tasks.common import finish, source_verdict
+from synth.tasks.posing import in_places, shown
 from synth.verify import latin_script, length
 
 
@@ -37,8 +42,9 @@ def drafts(record: Record, view: MediaView, config: SourceText, seed: int) -> li
         stage="pretrain",
         task="source_text",
         part=0,
-        text=view.text,
+        text=in_places(view.text),
         proofs=(proof,),
         verdicts=tuple(verdicts),
+        shows=shown(view, record.kind, (0,))[0] if PICTURE in view.text else None,
     )
     return [finish(draft)]

@@ -68,7 +68,7 @@ def store(work: Path, parts: Sequence[Given]) -> list[Prepared]:
             "status": [r.status for r in part.rows],
             "kind": [r.kind for r in part.rows],
             "text_sha256": [text_sha256(r.text) for r in part.rows],
-            "record": [json.dumps({"text": r.text, "question": "", "answer": ""}) for r in part.rows],
+            "record": [json.dumps({"text": r.text, "asked": []}) for r in part.rows],
         }
         table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
         pq.write_table(table, folder / "rows.parquet")

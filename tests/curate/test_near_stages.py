@@ -28,7 +28,7 @@ from curate.prepare import record_text
 from curate.store import unit_folder
 from curate.text import comparison
 from manifests.errors import RecipeError
-from manifests.record import Record, record_from_json, to_json
+from manifests.record import Asked, Record, record_from_json, to_json
 from tests.curate.near_oracle import (
     CONFIG,
     Given,
@@ -231,10 +231,9 @@ def test_texts_without_their_signatures_are_refused(tmp_path: Path) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.text(), st.text(), st.text())
-def test_a_record_says_the_same_without_being_made(text: str, question: str, answered: str) -> None:
-    record = Record("k", "s", "u", "i", "0" * 64, "text", "g", "MIT", "open", text=text, question=question,
-                    answer=answered)  # fmt: skip
+@given(st.text(), st.lists(st.builds(Asked, st.text(), st.text()), max_size=3))
+def test_a_record_says_the_same_without_being_made(text: str, asked: list[Asked]) -> None:
+    record = Record("k", "s", "u", "i", "0" * 64, "text", "g", "MIT", "open", text=text, asked=tuple(asked))
     form = to_json(record)
     assert said(form) == record_text(record_from_json(form))
 

@@ -32,7 +32,7 @@ from curate.sandbox import Answer, Death, Limits, Thing, confine, run
 from curate.store import file_sha256
 from curate.sweep import Needles, sealed
 from manifests.errors import MedcurateError
-from manifests.record import Fact, FileRef, Media, Record, Step, canonical_json, record_from_json, to_json
+from manifests.record import Asked, Fact, FileRef, Media, Record, Step, canonical_json, record_from_json, to_json
 from sources.base import Entry, Item, Place, list_files
 from sources.dicom_tree import DicomTree
 from tests.cluster.killing import KillingSource, killing_unit
@@ -324,8 +324,9 @@ def test_sources_and_items_cross_unchanged(tmp_path: Path) -> None:
             assert taken_over(handed_over(source, place)) == (source, place)
     file = FileRef("a/ä.dcm", "0" * 64, 3, fragment="line=1")
     full = Item(
-        "id", "clip", (file,), "g", (Fact("plane", "axial", "x"),), "t", "q", "a", (("m", "p", 1),), 0.25, ("c",), "l",
-        2, (0.5, 1.0), (1, 2, 3), "failed", "r", "f", "m",
+        "id", "clip", (file,), "g", (Fact("plane", "axial", "x"),), "t", (("m", "p", 1),), 0.25, ("c",), "l",
+        part=2, clip=(0.5, 1.0), block=(1, 2, 3), status="failed", reason="r", found="f", remedy="m",
+        asked=(Asked("q", "a", ("a", "b"), "k", "w"),), dialogue=True,
     )  # fmt: skip
     assert item_of(item_values(full)) == full
     assert renamed(named(full), dataclasses.replace(full, upstream_id="", group="", files=())) == full
@@ -339,7 +340,12 @@ def test_a_record_crosses_as_its_canonical_json_and_nothing_else(text: str, numb
     media = Media("png", "image", (size, 1), "uint8", text, 3, affine=((number,) * 4,) * 3, window=(number, 1.0))
     record = Record(text, "s", text, "u", "0", "image", text, "MIT", "open", files=(FileRef("a", text, size),) * 2)
     full = dataclasses.replace(
-        record, media=(media,) * 2, facts=(Fact(text, "v", "o"),) * 2, steps=(Step(text, "{}"),), text=text
+        record,
+        asked=(Asked(text, "a", (text,) * 2, why=text),) * 2,
+        media=(media,) * 2,
+        facts=(Fact(text, "v", "o"),) * 2,
+        steps=(Step(text, "{}"),),
+        text=text,
     )
     for one in (record, full):
         assert handover.record_json(one) == to_json(one)

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from curate import dicom, image, members, prepare, readers, readers_dicom, sweep, volume
+from curate import dicom, image, members, prepare, readers_dicom, readers_picture, sweep, volume
 from curate.audit import verify
 from curate.deidentify import DeidentifyConfig
 from curate.dicom import header_facts
@@ -157,14 +157,14 @@ def original_as_member(patch: pytest.MonkeyPatch) -> None:
         return dataclasses.replace(member(decoded, number)[0], size_bytes=len(data)), data
 
     patch.setattr(image, "read_image", remembered)
-    patch.setattr(readers, "image_member", taken_over)
+    patch.setattr(readers_picture, "image_member", taken_over)
 
 
 def header_string_in_the_notes(patch: pytest.MonkeyPatch) -> None:
     real = volume.read_volume
 
-    def with_its_name(path: Path, units: Any = "scanner", max_bytes: int = 1 << 30) -> Any:
-        return dataclasses.replace(real(path, units, max_bytes), notes=(f"db_name:{NAME}",))
+    def with_its_name(path: Path, units: Any = "scanner", max_bytes: int = 1 << 30, part: int = 0) -> Any:
+        return dataclasses.replace(real(path, units, max_bytes, part), notes=(f"db_name:{NAME}",))
 
     patch.setattr(volume, "read_volume", with_its_name)
 

@@ -19,7 +19,7 @@ from curate.volume.key_slices import indices_of, mentions
 from curate.volume.landmarks import landmark_facts, read_landmarks
 from manifests.errors import RecipeError, RecordError, Reject, TeacherError, VerificationError
 from manifests.manifest import read_manifest
-from manifests.record import record_from_json, to_json
+from manifests.record import parts_of, record_from_json, to_json
 from manifests.sample import Answer
 from sources.base import Entry, Item, Place
 from sources.icd10cm import Icd10Cm
@@ -62,7 +62,7 @@ def _pseudonym(kind: str, value: str) -> str:
 
 def _check_item(item: Item) -> None:
     """An item crosses the sandbox as JSON, and its texts go to the ledger."""
-    said = json.dumps([item.upstream_id, item.text, item.question, item.answer, item.found], ensure_ascii=False)
+    said = json.dumps([item.upstream_id, item.text, *parts_of(item.asked), item.found], ensure_ascii=False)
     said.encode()
     check_words(item.found)
     check_facts(item.facts)

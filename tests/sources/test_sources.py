@@ -128,8 +128,8 @@ class TestSharedData:
         assert outcomes["image_table/t.csv#line=3"] == ("failed", "media_missing")
         assert outcomes["image_table/t.csv"] == ("dropped", "not_a_record")
         kept = [r for r in rows if r["status"] == "kept"]
-        assert len(kept) == 2  # one image with two captions is two records
-        assert len({r["split"] for r in kept}) == 1
+        assert len(kept) == 1  # one image with two captions is one record, made of both rows
+        assert [f["fragment"] for f in kept[0]["lineage"]] == ["", "line=2", "line=4"]
 
     @pytest.mark.slow
     def test_clips_of_several_containers_become_video(self, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_day_that_is_no_number_makes_no_fact_and_comes_last(folder: Path, day:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"visits": True, "order": ""}, {"visits": True, "study": "study"}, {"study": "study", "question": "file"}]
+    "wrong", [{"visits": True, "order": ""}, {"visits": True, "study": "study"}, {"visits": True, "question": "file"}]
 )
 def test_what_cannot_be_put_together_is_said_before_anything_is_read(folder: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"visits|study"):

@@ -80,9 +80,7 @@ def held(talk: Talk[T], teachers: Mapping[Role, Fake]) -> T:
 
 def about(record: Record, teachers: Mapping[Role, Fake]) -> Subject:
     """A record with one picture for those that see."""
-    view = MediaView(
-        (), _no_array, record.facts, record.text, record.question, record.answer, look=lambda most, side: (PICTURE,)
-    )
+    view = MediaView((), _no_array, record.facts, record.text, record.asked, look=lambda most, side: (PICTURE,))
     sees = frozenset(role for role, teacher in teachers.items() if teacher.sees)
     return Subject(record, view, frozenset(teachers), sees)
 

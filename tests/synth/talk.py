@@ -28,5 +28,5 @@ def spoken(talk: Talk[T], ask: Callable[[Request], Answered]) -> T:
 
 def subject(record: Record) -> Subject:
     """A record of which nothing is shown."""
-    view = MediaView((), lambda name: None, record.facts, record.text, record.question, record.answer)  # type: ignore
+    view = MediaView((), lambda name: None, record.facts, record.text, record.asked)  # type: ignore
     return Subject(record, view)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from manifests.record import Fact, Media, Record
+from manifests.record import Asked, Fact, Media, Record
 from manifests.sample import Draft
 from synth.asking import Desk, settled
 from synth.chat import Request, Role
@@ -37,7 +37,7 @@ ROUTED = cot.Cot(routing=Routing())
 
 def asked_about() -> Record:
     return Record("0" * 32, "s", "s/1", "1", "0" * 64, "volume", "g", "CC0-1.0", "open", facts=FACTS,
-                  question="Which organ is segmented?", answer="spleen")  # fmt: skip
+                  asked=(Asked("Which organ is segmented?", "spleen"),))  # fmt: skip
 
 
 def said(answer: str, reasoning: str = "The structure with a volume of 142.3 mL is the spleen.") -> str:
@@ -159,9 +159,7 @@ def real_choices() -> list[tuple[Subject, list[Draft]]]:
         views.append(("image", MediaView((media,), {"png": pixels}.__getitem__, facts)))
     made = []
     for number, (kind, view) in enumerate(views):
-        of = dataclasses.replace(
-            asked_about(), key=f"{number:032}", kind=kind, facts=view.facts, question="", answer=""
-        )
+        of = dataclasses.replace(asked_about(), key=f"{number:032}", kind=kind, facts=view.facts, asked=())
         drafts = multiple_choices(of, view, Mcq(max_questions=3), SEED)
         made.append((Subject(of, view, frozenset({"blind"})), drafts))
     return made

@@ -166,7 +166,7 @@ def test_every_question_has_one_right_option_states_its_proof_and_its_spacing() 
             assert check(proof, view).passed
             options = options_of(draft)
             assert len(set(options.values())) == len(options) in (2, 3, 4)
-            said = Said("", draft.turns, draft.answer, draft.proofs, view.facts, {}, False)
+            said = Said("", draft.turns, draft.answer, draft.proofs, view.facts, False)
             assert list(unstated(said)) == []
             assert ("Voxel spacing: 3.0 x 2.0 x 2.0 mm" in draft.turns[0].content) == (proof.unit in ("mm", "mL"))
             if draft.stage == "rlvr":

@@ -176,7 +176,7 @@ def test_every_answer_states_what_its_proof_proves(family: str) -> None:
         for at in range(max(len(QUESTIONS[family]), len(ANSWERS[family]))):
             question = QUESTIONS[family][at % len(QUESTIONS[family])].format(**words)
             answer = ANSWERS[family][at % len(ANSWERS[family])].format(**words)
-            said = Said("", (Turn("user", question), Turn("assistant", answer)), None, (proof,), (), {}, False)
+            said = Said("", (Turn("user", question), Turn("assistant", answer)), None, (proof,), (), False)
             assert list(unstated(said)) == []
             assert answer[0].isupper() or answer[0] in "-[" or answer[0].isdigit()
             assert answer.endswith((".", "]"))

@@ -22,7 +22,7 @@ from pydicom.data import get_testdata_file
 
 from curate.arrays import decode_picture
 from manifests.errors import RecipeError
-from manifests.record import Fact, Media, Record
+from manifests.record import Asked, Fact, Media, Record
 from manifests.sample import Answer, Draft, Proof
 from synth.facts import validate
 from synth.pictures import with_pictures
@@ -31,7 +31,8 @@ from synth.tasks import PROGRAM_TASKS, caption, measure, parse_task, qa, source_
 from synth.tasks.caption import Caption
 from synth.tasks.common import with_article
 from synth.tasks.measure import Measure
-from synth.tasks.qa import Qa, gold_of
+from synth.tasks.posing import gold_of
+from synth.tasks.qa import Qa
 from synth.tasks.source_text import SourceText
 from synth.tasks.spacing import spacing_words
 from synth.verify import CHECKS, faithfulness, verify_answer
@@ -55,8 +56,7 @@ def record(kind: str, view: MediaView, key: str = "0" * 32) -> Record:
         media=view.media,
         facts=view.facts,
         text=view.text,
-        question=view.question,
-        answer=view.answer,
+        asked=view.asked,
     )
 
 
@@ -161,7 +161,7 @@ def all_hold(drafts: list[Draft], view: MediaView) -> bool:
 
 def test_every_draft_is_proven_accepted_and_reproducible(brain: MediaView) -> None:
     views = [("volume", brain), ("video", clip()), ("image", radiograph()), ("text", icd_views()[7][1])]
-    answered = dataclasses.replace(radiograph(), question="Is there an effusion?", answer="Yes", text="An effusion.")
+    answered = dataclasses.replace(radiograph(), asked=(Asked("Is there an effusion?", "Yes"),), text="An effusion.")
     made = 0
     for kind, view in [*views, ("image", answered)]:
         validate(view.facts)
@@ -390,28 +390,28 @@ def test_articles_follow_the_sound() -> None:
     ],
 )
 def test_short_answers_get_the_verifier_of_their_type(answer: str, expected: Answer | None) -> None:
-    gold = gold_of("What is seen?", answer, Qa())
+    gold = gold_of("What is seen?", answer, 4, 0.01)
     assert gold == expected
     if gold:
         assert verify_answer(answer, gold).passed
 
 
 def test_a_letter_is_multiple_choice_only_where_the_question_lists_it() -> None:
-    listed = gold_of("Which?\nA. one\nB. two", "B", Qa())
+    listed = gold_of("Which?\nA. one\nB. two", "B", 4, 0.01)
     assert listed is not None
     assert listed.type == "mcq"
-    plain = gold_of("Which vitamin?", "B", Qa())
+    plain = gold_of("Which vitamin?", "B", 4, 0.01)
     assert plain is not None
     assert plain.type == "label"
 
 
 def test_long_answers_are_proven_by_digest_and_context_is_optional() -> None:
-    view = MediaView((), nothing, text="A document.", question="Why?", answer="Because " + "of this " * 60)
+    view = MediaView((), nothing, text="A document.", asked=(Asked("Why?", "Because " + "of this " * 60),))
     (talk,) = qa.drafts(record("text", view), view, Qa(context=True), 1)
     assert talk.turns[0].content == "A document.\n\nWhy?"
-    assert talk.proofs[0].call == "digest(field=answer)"
-    assert not check(talk.proofs[0], dataclasses.replace(view, answer="Because.")).passed
-    assert qa.drafts(record("text", view), dataclasses.replace(view, question=""), Qa(), 1) == []
+    assert [p.call for p in talk.proofs if p.turn == 1] == ["digest(field=answer, number=1)"]
+    assert not check(talk.proofs[-1], dataclasses.replace(view, asked=(Asked("Why?", "Because."),))).passed
+    assert qa.drafts(record("text", view), dataclasses.replace(view, asked=(Asked("", "Because."),)), Qa(), 1) == []
 
 
 def test_source_text_is_taken_word_for_word_and_limits_reject_by_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import itertools
 import json
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import VerificationError
-from manifests.record import Fact, Media
+from manifests.record import Asked, Fact, Media
 from manifests.sample import Proof
 from synth import proofs
 from synth.proofs import Call, MediaView, call_text, check, evaluate, format_call, format_number, parse_call, prove
@@ -37,10 +38,10 @@ def media(member: str, kind: Any, array: Array, affine: Array | None = None, **m
 
 
 def view_of(
-    arrays: dict[str, tuple[Media, Array]], facts: tuple[Fact, ...] = (), text: str = "", answer: str = ""
+    arrays: dict[str, tuple[Media, Array]], facts: tuple[Fact, ...] = (), text: str = "", asked: tuple[Asked, ...] = ()
 ) -> MediaView:
     stored = {member: array for member, (_, array) in arrays.items()}
-    return MediaView(tuple(m for m, _ in arrays.values()), stored.__getitem__, facts, text=text, answer=answer)
+    return MediaView(tuple(m for m, _ in arrays.values()), stored.__getitem__, facts, text=text, asked=asked)
 
 
 def one_mask(array: Array, affine: Array | None = None, **more: Any) -> MediaView:
@@ -294,14 +295,22 @@ def test_video_programs_use_the_time_stamps() -> None:
 
 def test_facts_and_source_text_are_quoted_verbatim() -> None:
     facts = (Fact("label", "nevus", "t"), Fact("finding", "yes", "t", about="edema"), Fact("label", "mole", "t"))
-    view = view_of({}, facts, text="The heart  is\nnot enlarged.", answer="No")
+    asked = (Asked("Is the heart large?", "No", why="It is normal."), Asked("How large is it?", "Not large at all"))
+    view = view_of({}, facts, text="The heart  is\nnot enlarged.", asked=asked)
     assert evaluate("label(fact=label)", view).value == "nevus; mole"
     assert evaluate("label(fact=finding, about=edema)", view).value == "yes"
     assert evaluate("span(text=heart is not)", view).value == "heart is not"
-    assert evaluate("digest(field=answer)", view).value.startswith("1ea442a134b2a184")
-    for missing in ("span(text=heart is enlarged)", "label(fact=modality)", "digest(field=question)"):
+    assert evaluate("digest(field=answer, number=1)", view).value.startswith("1ea442a134b2a184")
+    assert evaluate("digest(field=why, number=1)", view) == (hashlib.sha256(b"It is normal.").hexdigest(), "")
+    assert evaluate("span(text=large at all)", view).value == "large at all"
+    assert evaluate("span(text=No, number=1)", view).value == "No"  # with a number it is the whole answer to that one
+    missing = ("span(text=heart is enlarged)", "label(fact=modality)", "digest(field=answer)",
+               "digest(field=about, number=1)",
+               "digest(field=why, number=2)", "digest(field=answer, number=3)", "digest(field=text, number=1)",
+               "span(text=No, number=2)", "span(text=large at all, number=2)", "span(text=No, number=01)")  # fmt: skip
+    for call in missing:
         with pytest.raises(VerificationError):
-            evaluate(missing, view)
+            evaluate(call, view)
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

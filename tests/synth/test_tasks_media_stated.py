@@ -20,7 +20,7 @@ from tests.synth.test_tasks_media_video import EVENTS, clip
 
 
 def found(draft: Draft, view: MediaView) -> list[str]:
-    return list(unstated(Said(draft.text, draft.turns, draft.answer, draft.proofs, view.facts, {}, False)))
+    return list(unstated(Said(draft.text, draft.turns, draft.answer, draft.proofs, view.facts, False)))
 
 
 def drafts(name: str) -> tuple[list[Draft], MediaView]:

@@ -13,7 +13,7 @@ import pytest
 
 from manifests.config import Config
 from manifests.errors import TeacherError
-from manifests.record import Fact, Media, Record
+from manifests.record import Asked, Fact, Media, Record
 from manifests.sample import Answer, Authorship, Draft
 from synth import prompting, proofs
 from synth.chat import Request
@@ -48,7 +48,7 @@ ICD = (Fact("code", "B05", "icd10cm:code"), Fact("title", "Measles", "icd10cm:de
 
 def record(kind: str = "image", facts: Sequence[Fact] = (), text: str = "", qa: tuple[str, str] = ("", "")) -> Record:
     return Record("0" * 32, "s", "s/1", "1", "0" * 64, kind, "g", "CC0-1.0", "open", facts=tuple(facts), text=text,
-                  question=qa[0], answer=qa[1])  # fmt: skip
+                  asked=(Asked(*qa),) if any(qa) else ())  # fmt: skip
 
 
 def captioned(text: str = CAPTION) -> Record:

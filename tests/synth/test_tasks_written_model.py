@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from manifests.config import Config
-from manifests.record import Fact, Record
+from manifests.record import Asked, Fact, Record
 from synth.requests import Answered, Ledger, ask
 from synth.tasks import abnormality, five_part, label_caption, passage_qa, reflective, report_qa, vqa
 from synth.teacher import EmbeddedConfig, Request, available, open_teacher
@@ -25,7 +25,7 @@ Case = tuple[ModuleType, Config, Record]
 
 def record(kind: str, facts: tuple[Fact, ...] = (), text: str = "", qa: tuple[str, str] = ("", "")) -> Record:
     return Record("0" * 32, "s", "s/1", "1", "0" * 64, kind, "g", "CC0-1.0", "open", facts=facts, text=text,
-                  question=qa[0], answer=qa[1])  # fmt: skip
+                  asked=(Asked(*qa),) if any(qa) else ())  # fmt: skip
 
 
 def rows(path: str, delimiter: str = ",") -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from manifests.errors import TeacherError
-from manifests.record import Fact, Record, to_json
+from manifests.record import Asked, Fact, Record, to_json
 from manifests.sample import Answer, Draft, Proof, Turn
 from synth.requests import Answered, Ledger, ask
 from synth.tasks import cot, narrate
@@ -40,7 +40,7 @@ def record(
     kind: str = "volume", facts: tuple[Fact, ...] = FACTS, text: str = "", qa: tuple[str, str] = ("", "")
 ) -> Record:
     return Record("0" * 32, "s", "s/1", "1", "0" * 64, kind, "g", "CC0-1.0", "open", facts=facts, text=text,
-                  question=qa[0], answer=qa[1])  # fmt: skip
+                  asked=(Asked(*qa),) if any(qa) else ())  # fmt: skip
 
 
 def asking(teacher: Teacher, root: Path, seen: list[Request] | None = None) -> Answerer:
