@@ -20,6 +20,7 @@ from manifests.sample import Answer, Proof
 from synth.proofs import MediaView, call_text, prove
 from synth.quantities import quantities
 from synth.tasks.common import seeded, shuffled
+from synth.verifiers import verify_answer
 from synth.verify import normal_form
 
 IMAGE = "<image>"
@@ -91,7 +92,15 @@ def _form(option: str) -> str:
 
 def gold_of(question: str, answer: str, words: int, tolerance: float) -> Answer | None:
     """The verifiable form of a source's answer, or None where it is free text: yes or no, one letter where the question
-    itself lists lettered options, one number with or without a unit, or a label of at most so many words."""
+    itself lists lettered options, one number with or without a unit, or a label of at most so many words. None too for
+    an answer that its own verifier would not reward, such as one that asks back ("Air?")."""
+    found = _form_of(question, answer, words, tolerance)
+    if found is None or not verify_answer(f"{found.gold} {found.unit}".strip(), found).passed:
+        return None
+    return found
+
+
+def _form_of(question: str, answer: str, words: int, tolerance: float) -> Answer | None:
     short = normal_form(answer)
     if short in ("yes", "no"):
         return Answer(type="yes_no", gold=short, verifier="yes_no")

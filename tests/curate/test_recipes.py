@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from curate.audit import verify
 from curate.recipe import SHIPPED, load, shipped
@@ -73,13 +74,36 @@ def test_a_recipe_runs_on_miniatures_to_verified_samples_in_each_of_its_stages(
 ) -> None:
     recipe, folder = load(name)
     out = tmp_path / "out"
-    run(recipe, Options(out=out, work=shared.work, recipe_folder=folder, data=shared.data, workers=0, quiet=True))
+    run(
+        recipe,
+        Options(out=out, work=shared.work, recipe_folder=folder, data=shared.data, workers=0, quiet=True),
+    )
     manifest = read_manifest(out)
     assert {shard.stage for shard in manifest.shards if shard.samples} == set(recipe.stages)
     rows = [row for part in manifest.ledger for row in pq.read_table(out / part.path).to_pylist()]
     assert {row["reason"] for row in rows} & {"unexpected_error", "parser_died"} == set()
     named = {s.called for s in recipe.sources if isinstance(s, Upstream)}
     assert named == {row["source"] for row in rows if row["status"] in ("kept", "duplicate")}, "each gives something"
+    report = verify(out)
+    assert report.ok, report.text()
+
+
+@pytest.mark.slow
+def test_sources_that_no_recipe_names_give_samples_too(shared: Shared, tmp_path: Path) -> None:
+    named = {type(source) for name in SYSTEMS for source in load(name)[0].sources}
+    others = sorted(name for name, kind in BY_NAME.items() if issubclass(kind, Upstream) and kind not in named)
+    assert others
+    path = tmp_path / "others.yaml"
+    keep = {"faces": {"keep": "invented"}, "burned_in": {"keep": "invented"}}
+    recipe = {"sources": [{"source": name} for name in others], "deidentify": keep, "limits": {"failed": 1.0}}
+    path.write_text(yaml.safe_dump(recipe))
+    loaded, folder = load(str(path))
+    out = tmp_path / "out"
+    run(loaded, Options(out=out, work=shared.work, recipe_folder=folder, data=shared.data, workers=0, quiet=True))
+    manifest = read_manifest(out)
+    rows = [row for part in manifest.ledger for row in pq.read_table(out / part.path).to_pylist()]
+    assert {row["reason"] for row in rows} & {"unexpected_error", "parser_died"} == set()
+    assert {row["source"] for row in rows if row["status"] in ("kept", "duplicate")} == set(others)
     report = verify(out)
     assert report.ok, report.text()
 
