@@ -58,6 +58,7 @@ def read_picture(item: Item, reading: Reading) -> Loaded:
     cleaned: list[Step] = []
     for number, path in enumerate(paths, start=1):
         one = _spaced(_decoded(path, known.get("modality", "")), item.facts, number)
+        one = _shown_bright(one, item.facts, number)
         notes += one.notes
         one, steps = clean_pixels(one, None, reading.deidentify)
         image.quality(one)
@@ -95,6 +96,15 @@ def _decoded(path: Path, modality: str) -> Image:
     if is_flat(path):
         return read_flat(path, "HU" if modality == "CT" else "scanner")
     return image.read_image(path)
+
+
+def _shown_bright(picture: Image, facts: Sequence[Fact], number: int) -> Image:
+    """Low values bright where the source says MONOCHROME1 of this picture: some export a radiograph's stored values as
+    they are (PadChest)."""
+    says = {f.value for f in facts if f.name == "photometric" and f.at in ("", str(number))}
+    if "MONOCHROME1" not in says or picture.pixels.ndim != 2:
+        return picture
+    return dataclasses.replace(picture, inverted=not picture.inverted)
 
 
 def _spaced(picture: Image, facts: Sequence[Fact], number: int) -> Image:

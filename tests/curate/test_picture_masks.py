@@ -413,3 +413,14 @@ def test_a_source_with_masks_of_pictures_runs_to_verified_samples(name: str, tmp
     assert report.ok, report.findings[:3]
     stages = {shard.path.split("/")[1].split("-")[0] for shard in read_manifest(tmp_path / "out").shards}
     assert stages == {"pretrain", "sft", "rlvr"}
+
+
+def test_a_picture_of_stored_values_is_shown_as_its_source_says(tmp_path: Path) -> None:
+    """PadChest's PNGs hold MONOCHROME1 radiographs as they were stored."""
+    plain = mini.pixels(np.random.default_rng(5))
+    mini.picture(tmp_path / "p.png", plain)
+    mini.picture(tmp_path / "stored.png", 255 - plain)
+    as_it_is = _load(tmp_path, ())
+    stored = _load(tmp_path, (), Fact("photometric", "MONOCHROME1", "column:x"), name="stored.png")
+    assert as_it_is.phash == stored.phash
+    assert [loaded.members[0][0].inverted for loaded in (as_it_is, stored)] == [False, True]
