@@ -46,7 +46,7 @@ from curate.loaded import Loaded, Reading, Stored
 from curate.near.stored import save_signatures
 from curate.sandbox import Answer, Answered, Began, Death, Limits, Said, Serve, Thing, run
 from curate.screen.ids import record_ids, sealed_ids
-from curate.store import file_sha256
+from curate.store import known_sha256
 from curate.sweep import Needles, begin, hits_of, is_sealed, listening, same_path, sealed, withheld
 from curate.text import minhash, text_sha256
 from curate.units import Summary, Unit, WorkerDeath, unit_key
@@ -346,20 +346,8 @@ def blank_record(item: Item, source: SourceConfig) -> Record:
 def check_unchanged(item: Item, place: Place) -> None:
     """The bytes that are read now are the bytes that the plan named; parts of a container were digested when split."""
     for file in item.files:
-        if (not file.fragment or is_view(file)) and _digest_of(place.file(file.path)) != file.sha256:
+        if (not file.fragment or is_view(file)) and known_sha256(place.file(file.path)) != file.sha256:
             raise RecordError("changed_since_plan", "other bytes than the plan names", "run again: it is planned anew")
-
-
-def _digest_of(path: Path) -> str:
-    """A file's sha256; of one that did not change since it was asked for last, without reading it again: many clips may
-    be cut out of one recording."""
-    state = path.stat()
-    return _digested(path, state.st_size, state.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=32)
-def _digested(path: Path, _size: int, _changed_ns: int) -> str:
-    return file_sha256(path)
 
 
 def finished(record: Record, loaded: Loaded) -> Prepared:

@@ -10,6 +10,7 @@ only place that would change).
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -91,6 +92,18 @@ def file_sha256(path: Path) -> str:
         while chunk := stream.read(CHUNK_BYTES):
             hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """A file's sha256; of one that did not change since it was asked for last, without reading it again: many clips may
+    be cut out of one recording."""
+    state = path.stat()
+    return _digested(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=32)
+def _digested(path: Path, _size: int, _changed_ns: int) -> str:
+    return file_sha256(path)
 
 
 def sweep_temporaries(work: Path) -> int:

@@ -22,8 +22,9 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, carried_ref, containers, each, listed, words
-from sources.figures.tars import Sample, samples, tar_peek
+from sources.containers import block_items, carried_ref, containers
+from sources.figures.shared import each, listed, words
+from sources.tars import Sample, samples, tar_peek
 from sources.upstream import REMEDY, Shelf, Upstream, told
 
 if TYPE_CHECKING:

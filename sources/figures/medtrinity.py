@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from manifests.card import Card
 from manifests.errors import RecordError
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows, words
+from sources.containers import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows
+from sources.figures.shared import words
 from sources.upstream import REMEDY, Line, Shelf, Upstream
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from sources.base import PICTURE, Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, carried_ref, containers, listed, words
-from sources.figures.tars import Sample, samples, tar_peek
+from sources.containers import block_items, carried_ref, containers
+from sources.figures.shared import listed, words
 from sources.figures.tiff_pages import page, page_offsets
+from sources.tars import Sample, samples, tar_peek
 from sources.upstream import REMEDY, Shelf, Upstream, told
 
 if TYPE_CHECKING:

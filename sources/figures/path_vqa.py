@@ -17,7 +17,8 @@ from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from manifests.record import Asked
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows, words
+from sources.containers import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows
+from sources.figures.shared import words
 from sources.upstream import REMEDY, Line, Shelf, Upstream, told
 
 if TYPE_CHECKING:

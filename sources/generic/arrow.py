@@ -10,7 +10,7 @@ from typing import Any
 
 from manifests.errors import RecordError
 from sources.base import Item, Place
-from sources.figures.shared import BATCH_ROWS, BLOCK_BYTES
+from sources.containers import BATCH_ROWS, BLOCK_BYTES
 from sources.upstream import REMEDY, Line
 
 

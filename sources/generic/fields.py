@@ -20,7 +20,7 @@ from pydantic import Field
 from manifests.errors import RecordError
 from manifests.record import Asked, Fact
 from sources.base import PICTURE, Form, Pseudonym
-from sources.figures.shared import kind_of
+from sources.containers import kind_of
 from sources.texts.shared import LETTERS
 from sources.upstream import REMEDY, Upstream, plain
 

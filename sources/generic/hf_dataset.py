@@ -26,11 +26,11 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym, matches, ref
-from sources.figures.shared import block_items, parquet_rows
-from sources.figures.tars import samples, tar_peek
+from sources.containers import block_items, parquet_rows
 from sources.generic.arrow import arrow_peek, arrow_rows, class_names
 from sources.generic.fields import PICTURES, Fields, ending_of, form_of, medium_of, split_in, value_at
 from sources.generic.webdataset_tars import sample_record
+from sources.tars import samples, tar_peek
 from sources.texts.shared import part, text_peek, text_rows
 from sources.upstream import REMEDY, Line, Shelf, plain, rows_below
 

@@ -26,9 +26,9 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym, ref
-from sources.figures.shared import block_items, containers
-from sources.figures.tars import Sample, samples, tar_peek
+from sources.containers import block_items, containers
 from sources.generic.fields import PICTURES, Fields, ending_of, form_of, medium_of, split_in
+from sources.tars import Sample, samples, tar_peek
 from sources.upstream import REMEDY, Shelf, plain
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from manifests.record import FileRef
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, each
+from sources.containers import block_items
+from sources.figures.shared import each
 from sources.texts.jats import article_text, captions, ids_of, licence_of
 from sources.texts.shared import documents
 from sources.upstream import REMEDY, Shelf, Upstream, broken, told

@@ -26,7 +26,8 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.figures.shared import block_items, each
+from sources.containers import block_items
+from sources.figures.shared import each
 from sources.upstream import REMEDY, Shelf, Upstream, told
 from sources.xml_files import elements, parsed_xml, words_of
 

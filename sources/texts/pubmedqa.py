@@ -21,7 +21,8 @@ from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from manifests.record import Asked, Fact
 from sources.base import Entry, Item, Place, Pseudonym, not_a_record, ref
-from sources.figures.shared import block_items, each, listed
+from sources.containers import block_items
+from sources.figures.shared import each, listed
 from sources.texts.shared import KEY, TextRows, said, text_rows
 from sources.upstream import REMEDY, Line, Shelf, told
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from manifests.errors import RecipeError, RecordError
 from manifests.record import Asked, Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym, matches, ref
-from sources.figures.shared import block_items, parquet_peek, parquet_rows
+from sources.containers import block_items, parquet_peek, parquet_rows
 from sources.jsonl_text import blocks
 from sources.upstream import MAX_OBJECT_CHARS, REMEDY, Line, Shelf, Upstream, rows_below
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from manifests.errors import VerificationError
 from manifests.sample import Proof
+from manifests.vocabulary import canonical
 from synth.facts import structure_words, value_of, values_of, words_for
 from synth.grids import determinant
 from synth.mask_programs import ALONG
@@ -119,7 +120,7 @@ def of_plane(view: MediaView, kind: str) -> Iterator[Choice]:
 def of_label(view: MediaView, kind: str, labels: Sequence[str], count: int, seed: int, key: str) -> Iterator[Choice]:
     stated = [f for f in view.facts if f.name == "label"]
     values = tuple(dict.fromkeys(f.value for f in stated))
-    pool = labels or (_SKIN if values and normal_form(values[0]) in _SKIN else ())
+    pool = _as_facts(view, labels) or (_SKIN if values and normal_form(values[0]) in _SKIN else ())
     others = [name for name in pool if normal_form(name) not in {normal_form(v) for v in values}]
     columns = {f.about for f in stated}
     if len(values) != 1 or len(columns) != 1 or not others:
@@ -129,6 +130,12 @@ def of_label(view: MediaView, kind: str, labels: Sequence[str], count: int, seed
     (column,) = columns
     proof = prove(call_text("label", {"fact": "label", **({"about": column} if column else {})}), view, 1)
     yield Choice("label", {"kind": kind}, gold, proof, of_length(gold, shown, count, seed, key, "label"))
+
+
+def _as_facts(view: MediaView, labels: Sequence[str]) -> tuple[str, ...]:
+    """A recipe's names of classes in the words of the facts, or a class would be a wrong option beside its synonym."""
+    shown = values_of(view.facts, "modality"), values_of(view.facts, "body_part")
+    return tuple(dict.fromkeys(canonical("label", name, *shown) for name in labels))
 
 
 def _near_codes(code: str, seed: int, key: str) -> tuple[str, ...]:

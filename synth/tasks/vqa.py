@@ -27,6 +27,7 @@ from pydantic import Field
 from manifests.config import Config
 from manifests.record import Fact, Record
 from manifests.sample import Answer, Draft, Proof, Turn, Verdict
+from manifests.vocabulary import canonical
 from synth.asking import Asking, Talk
 from synth.chat import Role
 from synth.claims import read
@@ -316,6 +317,8 @@ def _other(kind: str, value: str, key: str, seed: int) -> str:
 
 def _findings(record: Record, view: MediaView, labels: Sequence[str], seed: int) -> Iterator[Asked]:
     """Labels, diagnoses and findings of the source."""
+    shown = values_of(record.facts, "modality"), values_of(record.facts, "body_part")
+    labels = [canonical("label", name, *shown) for name in labels]  # in the words of the facts
     for fact in record.facts:
         proof = stated(fact, view, 1) if fact.name in ("label", "diagnosis", "finding") else None
         if proof is None:

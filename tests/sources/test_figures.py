@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from manifests.errors import RecipeError, RecordError
 from manifests.record import FileRef
-from sources import mini
+from sources import containers, mini, tars
 from sources.base import Item, Place
-from sources.figures import shared, tars
+from sources.figures import shared
 from sources.figures.llava_med import LlavaMed
 from sources.figures.obelics import Obelics
 from sources.figures.roco import Roco
@@ -114,13 +114,15 @@ def test_a_large_row_group_is_read_in_parts_that_hold_every_row_once(
     rows = [{"id": str(k), "image": {"bytes": bytes([k]) * 400, "path": None}} for k in range(70)]
     mini.parquet(tmp_path / "a.parquet", rows, rows_per_group=40)
     monkeypatch.setattr(shared, "BLOCK_BYTES", 2500)
-    blocks = [tuple(map(int, b.split(","))) for b in shared.parquet_peek(tmp_path / "a.parquet")["blocks"].split(";")]
+    blocks = [
+        tuple(map(int, b.split(","))) for b in containers.parquet_peek(tmp_path / "a.parquet")["blocks"].split(";")
+    ]
     assert len(blocks) > 4
     place = Place(tmp_path, tmp_path)
     read: list[Line] = []
     for first, size, count in blocks:
         item = Item("", "rows", (FileRef("a.parquet", "", 0),), block=(first, size, count))
-        read += shared.parquet_rows(item, place)
+        read += containers.parquet_rows(item, place)
     assert [(row.number, row["id"]) for row in read] == [(k + 1, str(k)) for k in range(70)]
 
 

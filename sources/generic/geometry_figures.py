@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
-from typing import NamedTuple
+from itertools import combinations, pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from manifests.errors import RecordError
 from manifests.record import Asked
 
 SIDE = 336  # pixels of a canvas
@@ -24,7 +25,9 @@ MARGIN = 32
 LETTERS = "KLMNPRSTVWXYZ"  # names of points; none is the letter of an option
 LEVELS = (1, 2, 3)
 SQUARE = 28  # pixels of a square of squared paper
-TRIES = 400
+TRIES, PLACES = 4000, 60  # layouts of a figure, places of a further segment
+
+T = TypeVar("T")
 
 
 class Point(NamedTuple):
@@ -112,18 +115,18 @@ def _sign(rng: Drawing) -> int:
     return 1 if rng.integers(2) else -1
 
 
-def found[T](rng: Drawing, make: Callable[[], T | None]) -> T:
-    """The first that can be made; a figure that cannot be laid out is a fault of its family."""
+def found(make: Callable[[], T | None]) -> T:
+    """The first figure that can be laid out."""
     for _ in range(TRIES):
         made = make()
         if made is not None:
             return made
-    raise ValueError(f"no figure in {TRIES} tries")
+    raise RecordError("no_figure", f"none in {TRIES} tries", "choose another seed")
 
 
-def choose(rng: Drawing, options: list[str]) -> tuple[str, ...]:
-    """The options in a drawn order, so that the right one has no place of its own."""
-    return tuple(options[int(i)] for i in rng.permutation(len(options)))
+def shuffled(rng: Drawing, things: list[T]) -> list[T]:
+    """In a drawn order, so that what is right has no name and no place of its own."""
+    return [things[int(i)] for i in rng.permutation(len(things))]
 
 
 # ---------------------------------------------------------------------------------------------------------- families
@@ -141,13 +144,15 @@ def on_segment(rng: Drawing, level: int) -> Figure:
         if not inside(*points) or not apart(points, 44) or not all(beside(p, segment, clear) for p in others):
             return None
         figure = Figure("on_segment")
-        name, right = figure.named(segment), figure.name(on)
-        wrong = [figure.name(p) for p in others]
+        name = figure.named(segment)
+        right, wrong = _names(rng, figure, on, others)
         why = f"{right} divides the way from {name[0]} to {name[1]}; the other points are off that line."
-        figure.asked.append(_choice(rng, f"Which of the points lies on the segment {name}?", right, wrong, why, "point"))
+        figure.asked.append(
+            _choice(rng, f"Which of the points lies on the segment {name}?", right, wrong, why, "point")
+        )
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 ON_CIRCLE = ((3, 4), (4, 3), (5, 0), (0, 5))  # whole points of a circle of radius 5
@@ -169,14 +174,14 @@ def on_circle(rng: Drawing, level: int) -> Figure:
         if not clean or not inside(centre, on, *others, *ends) or not apart([centre, on, *others], 40):
             return None
         figure = Figure("on_circle", circles=[(centre, radius)])
-        middle, right = figure.name(centre), figure.name(on)
-        wrong = [figure.name(p) for p in others]
+        middle = figure.name(centre)
+        right, wrong = _names(rng, figure, on, others)
         why = f"{right} is as far from {middle} as the line of the circle; the other points are nearer or farther."
         asked = f"Which of the points lies on the circle around {middle}?"
         figure.asked.append(_choice(rng, asked, right, wrong, why, "point"))
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 def angle(rng: Drawing, level: int) -> Figure:
@@ -194,22 +199,20 @@ def angle(rng: Drawing, level: int) -> Figure:
         fits = {"acute": turned > 0 and skewed, "right": turned == 0, "obtuse": turned < 0 and skewed}[kind]
         others = [anywhere(rng) for _ in range(2 * (level - 1))]
         points = [ends[0], corner, ends[1], *others]
-        if not fits or not slanted(*arms, 117) or not inside(*points) or not apart(points, 52):
+        if not fits or not slanted(arms[0], arms[1], 117) or not inside(*points) or not apart(points, 52):
             return None
         figure = Figure("angle")
         name = "".join(figure.name(p) for p in points[:3])
         figure.segments += [Segment(corner, end) for end in ends]
         for a, b in zip(others[::2], others[1::2], strict=True):
             figure.named(Segment(a, b))
-        than = {"acute": "smaller than", "right": "exactly", "obtuse": "larger than"}[kind]
+        than = {"acute": "less than", "right": "exactly", "obtuse": "more than"}[kind]
         why = f"At {name[1]} the arms to {name[0]} and {name[2]} enclose {than} a quarter of a turn."
-        asked = Asked(
-            f"Is the angle {name} acute, right or obtuse?", kind, ("acute", "right", "obtuse"), "angle", why
-        )
+        asked = Asked(f"What kind of angle is {name}?", kind, ("acute", "right", "obtuse"), "angle", why)
         figure.asked.append(asked)
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 def longest(rng: Drawing, level: int) -> Figure:
@@ -222,16 +225,15 @@ def longest(rng: Drawing, level: int) -> Figure:
         lengths = sorted(dot(way(*s), way(*s)) for s in segments)
         if not apart(points, 44) or 100 * lengths[-1] < ratio * lengths[-2]:
             return None
-        segments.sort(key=lambda s: -dot(way(*s), way(*s)))
-        order = [int(i) for i in rng.permutation(len(segments))]
         figure = Figure("longest")
-        names = {i: figure.named(segments[i]) for i in order}
-        right, wrong = names[0], [names[i] for i in order if i]
+        names = {figure.named(s): dot(way(*s), way(*s)) for s in segments}
+        right = max(names, key=lambda n: names[n])
+        wrong = [name for name in names if name != right]
         why = f"{right} spans more of the picture than {' and '.join(wrong)}."
         figure.asked.append(_choice(rng, "Which of the segments is the longest?", right, wrong, why, "length"))
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 def parallel(rng: Drawing, level: int) -> Figure:
@@ -248,23 +250,30 @@ def _directed(rng: Drawing, level: int, family: str) -> Figure:
 
     def lay() -> Figure | None:
         step = direction(rng)
-        wanted = step if family == "parallel" else Point(-step.y, step.x)
-        first, second = _run(rng, step), _run(rng, wanted)
-        others = [Segment(anywhere(rng), anywhere(rng)) for _ in range(1 + level)]
-        points = [p for s in (first, second, *others) for p in s]
-        ways = [way(*s) for s in others]
-        clean = all(slanted(v, step, margin) and slanted(v, Point(-step.y, step.x), margin) for v in ways)
-        if not clean or not inside(*points) or not apart(points, 40):
+        square = Point(-step.y, step.x)
+        first, second = _run(rng, step), _run(rng, step if family == "parallel" else square)
+        segments = [first, second]
+        for _ in range(PLACES):
+            other = Segment(anywhere(rng), anywhere(rng))
+            aslant = all(slanted(way(*other), v, margin) for v in (step, square))
+            if aslant and apart([p for s in (*segments, other) for p in s], 40):
+                segments.append(other)
+            if len(segments) == 3 + level:
+                break
+        points = [p for s in segments for p in s]
+        if len(segments) < 3 + level or not inside(*points) or not apart(points, 40):
             return None
         figure = Figure(family)
-        named = [figure.named(s) for s in (first, second, *others)]
+        whole, order = figure.named(first), shuffled(rng, segments[1:])
+        names = {s: figure.named(s) for s in order}
+        right, wrong = names[second], [names[s] for s in order if s != second]
         as_ = "in the same direction as" if family == "parallel" else "at a right angle to"
-        why = f"{named[1]} runs {as_} {named[0]}; the others run aslant to it."
-        asked = f"Which of the segments is {family} to {named[0]}?"
-        figure.asked.append(_choice(rng, asked, named[1], named[2:], why, family))
+        why = f"{right} runs {as_} {whole}; the others run aslant to it."
+        asked = f"Which of the segments is {family} to {whole}?"
+        figure.asked.append(_choice(rng, asked, right, wrong, why, family))
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 def _run(rng: Drawing, step: Point) -> Segment:
@@ -296,13 +305,13 @@ def area(rng: Drawing, level: int) -> Figure:
         why = {
             1: f"{name} is {width} squares wide and {height} squares high: {width} x {height} = {value}.",
             2: f"{name} is half of a rectangle of {width} by {height} squares: {width} x {height} / 2 = {value}.",
-            3: f"Twice the area of {name}, by the coordinates of its corners in squares, is {doubled}; half of it is {value}.",
+            3: f"By its corners' places in squares, twice the area of {name} is {doubled}; half of it is {value}.",
         }[level]
         asked = f"The paper is divided into unit squares. What is the area of the {what} {name}, in squares?"
         figure.asked.append(Asked(asked, value, (), "area", why))
         return figure
 
-    return found(rng, lay)
+    return found(lay)
 
 
 def count(rng: Drawing, level: int) -> Figure:
@@ -320,14 +329,20 @@ def count(rng: Drawing, level: int) -> Figure:
         tip, lean = Point(middle.x, middle.y - size), int(rng.integers(0, size))
         feet = [Point(middle.x - lean, middle.y + size), Point(middle.x + size, middle.y + size - lean // 2)]
         ring = [tip, *feet, tip]
-        figure.segments += [Segment(a, b) for a, b in zip(ring, ring[1:], strict=False)]
+        figure.segments += [Segment(a, b) for a, b in pairwise(ring)]
     for what, number in (("circles", len(figure.circles)), ("triangles", triangles)):
         figure.asked.append(Asked(f"How many {what} are in the picture?", str(number), (), what, ""))
     return figure
 
 
 def _choice(rng: Drawing, question: str, right: str, wrong: list[str], why: str, about: str) -> Asked:
-    return Asked(question, right, choose(rng, [right, *wrong]), about, why)
+    return Asked(question, right, tuple(shuffled(rng, [right, *wrong])), about, why)
+
+
+def _names(rng: Drawing, figure: Figure, right: Point, wrong: list[Point]) -> tuple[str, list[str]]:
+    """The names of the right point and the others, which are named in a drawn order."""
+    names = {p: figure.name(p) for p in shuffled(rng, [right, *wrong])}
+    return names[right], [names[p] for p in wrong]
 
 
 FAMILIES: dict[str, Callable[[Drawing, int], Figure]] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from manifests.errors import RecordError
 from manifests.record import FileRef
 from sources.base import Item, Place
-from sources.figures.shared import BLOCK_BYTES, kind_of
+from sources.containers import BLOCK_BYTES, kind_of
 from sources.upstream import REMEDY
 
 MAX_MEMBER_BYTES = 256 << 20
