@@ -113,7 +113,7 @@ def test_a_large_row_group_is_read_in_parts_that_hold_every_row_once(
 ) -> None:
     rows = [{"id": str(k), "image": {"bytes": bytes([k]) * 400, "path": None}} for k in range(70)]
     mini.parquet(tmp_path / "a.parquet", rows, rows_per_group=40)
-    monkeypatch.setattr(shared, "BLOCK_BYTES", 2500)
+    monkeypatch.setattr(containers, "BLOCK_BYTES", 2500)
     blocks = [
         tuple(map(int, b.split(","))) for b in containers.parquet_peek(tmp_path / "a.parquet")["blocks"].split(";")
     ]
