@@ -1,8 +1,8 @@
 """The render target of 2D images: 8-bit, as a viewer shows it, shrunk to `max_side`; PNG, or JPEG where asked for.
 
 What happens, in this order: window, inversion (`curate.image.to_display`); margins cut off (`crop_border`, off by
-default); shrinking. `shown_as` tells both changes of geometry, so that a box in canonical pixels can follow:
-rendered = (canonical - crop's corner) * scale, for each axis.
+default); shrinking to `max_side`, or stretching to `size`. `shown_as` tells both changes of geometry, so that a box in
+canonical pixels can follow: rendered = (canonical - crop's corner) * scale, for each axis.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import io
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import PIL.Image
@@ -30,13 +30,15 @@ TILE_TOKENS = 256
 JPEG_QUALITY = 95
 MARGIN_TOLERANCE = 8  # levels from black or white, which is what JPEG leaves of either
 
+Side = Annotated[int, Field(ge=MIN_SIDE, le=4096)]
 Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom and right are the first ones outside
 
 
 class ImageTarget(Config):
-    """How large a 2D image may be, and how it is written; never enlarged."""
+    """How large a 2D image may be, and how it is written; enlarged by `size` alone, which goes before `max_side`."""
 
     max_side: int | None = Field(default=1024, ge=MIN_SIDE, description="pixels of the longer side; null: as it is")
+    size: tuple[Side, Side] | None = Field(default=None, description="[height, width]: stretched, aspect not kept")
     crop_border: bool = Field(default=False, description="cut off uniformly black or white margins")
     format: Literal["png", "jpeg"] = Field(default="png", description="jpeg: quality 95, colour not subsampled")
 
@@ -56,8 +58,14 @@ def shown_as(image: Image, target: ImageTarget) -> Shown:
     shown = to_display(image)
     crop = border_box(shown) if target.crop_border else None
     part = shown if crop is None else np.ascontiguousarray(shown[crop[0] : crop[2], crop[1] : crop[3]])
-    pixels, _ = fit(part, target.max_side)
+    pixels = _stretched(part, *target.size) if target.size is not None else fit(part, target.max_side)[0]
     return Shown(pixels, crop, (pixels.shape[0] / part.shape[0], pixels.shape[1] / part.shape[1]))
+
+
+def _stretched(part: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Pillow's bicubic, as loaders have it that call `Image.resize((448, 448))`."""
+    resized = PIL.Image.fromarray(part).resize((width, height), PIL.Image.Resampling.BICUBIC)
+    return np.array(resized, dtype=np.uint8)
 
 
 def border_box(shown: NDArray[np.uint8]) -> Box | None:
@@ -115,8 +123,10 @@ def render_image(image: Image, target: ImageTarget) -> tuple[bytes, Media]:
 
 
 def target_name(target: ImageTarget) -> str:
-    """`canonical`, or what is done: `max_side_1024`, with `_cropped` and `_jpeg` where asked for."""
+    """`canonical`, or what is done: `max_side_1024`, `448x448_stretch`, with `_cropped` and `_jpeg` where asked for."""
     size = "" if target.max_side is None else f"max_side_{target.max_side}"
+    if target.size is not None:
+        size = f"{target.size[0]}x{target.size[1]}_stretch"
     name = size + ("_cropped" if target.crop_border else "") + ("_jpeg" if target.format == "jpeg" else "")
     return name.removeprefix("_") or CANONICAL
 

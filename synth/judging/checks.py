@@ -23,17 +23,27 @@ from synth.judging.questions import Finding, choice_of, finding, question_of
 from synth.lexicon import find, words_of
 from synth.quantities import Quantity, quantities, unit_factor, unit_name
 from synth.verifiers import rewarding
+from synth.verify import verify_answer
 
 # ---------------------------------------------------------------------------------------------------------- rewarding
 
 
 def rewarded(draft: Draft) -> Finding | None:
-    """The verdict `rewarding` of a draft for RLVR (reason `verifier_not_rewarding`); None for any other."""
+    """The verdict `rewarding` of a draft for RLVR (reason `verifier_not_rewarding`); None for any other. A gold that its
+    own verifier refuses, such as a label that is a question, earns nobody a reward either."""
     if draft.stage != "rlvr":
         return None
     name = draft.answer.verifier if draft.answer is not None else ""
     good = rewarding(name)
-    return finding("rewarding", "" if good else "verifier_not_rewarding", float(good), f"verifier {name or 'none'}")
+    told = f"verifier {name or 'none'}"
+    if good and draft.answer is not None and not _earns(draft.answer):
+        good, told = False, f"verifier {name} refuses the gold"
+    return finding("rewarding", "" if good else "verifier_not_rewarding", float(good), told)
+
+
+def _earns(answer: Answer) -> bool:
+    golds = answer.gold.split("|") if answer.type == "label" else [answer.gold]
+    return all(verify_answer(f"{gold} {answer.unit}".strip(), answer).passed for gold in golds)
 
 
 # --------------------------------------------------------------------------------------------------------------- leak

@@ -40,7 +40,7 @@ class _Said(NamedTuple):
     calls: tuple[str, ...]
 
 
-_UNTOLD = frozenset({"OT"})  # "other" says nothing of how it was made
+_UNTOLD = frozenset({"OT", "FIGURE", "NATURAL"})  # they say nothing of how it was made
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
 
 
