@@ -29,8 +29,8 @@ from synth.verify import verify_answer
 
 
 def rewarded(draft: Draft) -> Finding | None:
-    """The verdict `rewarding` of a draft for RLVR (reason `verifier_not_rewarding`); None for any other. A gold that its
-    own verifier refuses, such as a label that is a question, earns nobody a reward either."""
+    """The verdict `rewarding` of a draft for RLVR (reason `verifier_not_rewarding`); None for any other. A gold that
+    its own verifier refuses, such as a label that is a question, earns nobody a reward either."""
     if draft.stage != "rlvr":
         return None
     name = draft.answer.verifier if draft.answer is not None else ""
