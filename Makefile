@@ -19,7 +19,7 @@ demo: $(VENV)/.demo
 	@echo "open $(OUT)/report/index.html in a browser"
 
 test: test-fast
-	$(BIN)/python -m pytest -n 2 -m "slow and not cluster and not demo"
+	$(BIN)/python -m pytest -n 2 --durations=30 -m "slow and not cluster and not demo"
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "cluster or demo"
 
 test-fast: $(VENV)/.dev

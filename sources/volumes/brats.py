@@ -113,8 +113,8 @@ class Brats(Upstream):
 
         older, newer = ("flair", "t1", "t1ce", "t2"), ("t1n", "t1c", "t2w", "t2f")
         cases = (
-            ("BraTS2021_00000", "_", older, 4), ("BraTS2021_00002", "_", older, 4),
-            ("BraTS-GLI-00005-000", "-", newer, 3), ("BraTS-GLI-00005-001", "-", newer, 3),
+            ("BraTS2021_00000", "_", older, 4), ("BraTS-GLI-00005-000", "-", newer, 3),
+            ("BraTS-GLI-00005-001", "-", newer, 3),
         )  # fmt: skip
         for case, joint, kinds, enhancing in cases:
             for kind in kinds:
