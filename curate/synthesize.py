@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from curate.arrays import decode_picture
 from curate.code import code_version
 from curate.costs import Told, counted
+from curate.image.target import image_tokens
 from curate.pack import Range
 from curate.prepare import PrepareSpec, add_member, read_rows
 from curate.present import Presented, PresentSpec, read_presented
@@ -399,7 +400,7 @@ class Out:
 
 def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
     """Append the draft's sample JSON and its own media; its offer row."""
-    media = [*_media_for(presented.media, draft), *(m.media for m in draft.made)]
+    media = [*_media_for(presented.media, draft), *(_counted(m.media) for m in draft.made)]
     members = {m.member: presented.members[m.member] for m in media if m.member in presented.members}
     sample = sample_json(presented.record, media, draft, presented.split)
     data = canonical_json(sample).encode()
@@ -431,6 +432,12 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
         "size_bytes": sample_bytes([len(data), *(w.size_bytes for w in members.values())]),
         "members": canonical_json([[name, *_fields(where)] for name, where in sorted(members.items())]),
     }
+
+
+def _counted(media: Media) -> Media:
+    """A picture that a task made, with what showing it costs."""
+    counted = media.kind == "image" and not media.visual_tokens
+    return dataclasses.replace(media, visual_tokens=image_tokens(media.shape)) if counted else media
 
 
 def _media_for(media: Sequence[Media], draft: Draft) -> list[Media]:

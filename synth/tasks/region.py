@@ -37,13 +37,15 @@ _TRIES = 64
 
 class Region(Config):
     """`pictures`: images, or slices of a volume, per record; `min_side`: pixels of the smallest box asked for;
-    `box_overlap`: intersection over union that an answer needs."""
+    `box_overlap`: intersection over union that an answer needs; with `metric: giou` its generalised form, which also
+    tells boxes apart that do not touch."""
 
     task: Literal["region"] = "region"
     pictures: int = Field(default=2, ge=1, le=16)
     max_questions: int = Field(default=6, ge=1, le=32)
     min_side: int = Field(default=8, ge=2)
     box_overlap: float = Field(default=0.5, gt=0, le=1)
+    metric: Literal["iou", "giou"] = "iou"
 
 
 class Said(NamedTuple):
@@ -131,7 +133,9 @@ def _box(scene: Scene, name: str, record: Record, config: Region, seed: int) -> 
     words = {"a": scene.spoken[name], "v": shown_box(scene.boxes[name])}
     form = "Write it as [x0, y0, x1, y1] in pixels of the picture."
     frame = f"pixels {scene.size[1]}x{scene.size[0]}"
-    gold = Answer("box", proof.value, "box", tolerance=round(1.0 - config.box_overlap, 6), frame=frame)
+    metric = "giou" if config.metric == "giou" else ""
+    tolerance = round(1.0 - config.box_overlap, 6)
+    gold = Answer("box", proof.value, "box", tolerance=tolerance, frame=frame, metric=metric)
     hint = "Answer with the box only."
     return Said(f"{question.format(**words)} {form}", answer.format(**words), (proof,), gold, hint)
 
