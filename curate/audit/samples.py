@@ -303,9 +303,11 @@ def _wrong_names(
 
 
 def _wrong_turns(sample: Sample) -> Iterator[tuple[str, str]]:
-    """A text for pretraining; else a conversation, which for rlvr ends with the user and has a gold."""
+    """A text for pretraining, or none where media stand alone; else a conversation, which for rlvr ends with the user
+    and has a gold."""
     if sample.stage == "pretrain":
-        if sample.conversations is not None or not (sample.text or "").strip():
+        alone = sample.task == "media" and bool(sample.media) and sample.text == ""
+        if sample.conversations is not None or not (alone or (sample.text or "").strip()):
             yield "text", "no text, or a conversation, in a sample for pretraining"
         return
     turns = sample.conversations or ()

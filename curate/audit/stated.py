@@ -117,7 +117,7 @@ def _unstated(said: Said) -> Iterator[str]:
                 yield f"turn {turn} {content[:60]!r} has a number that nothing proves: {strange[0]}"
         if by_turn.get(turn):
             yield from _turn(said, turn, question, content, by_turn[turn], calls)
-        elif not said.by_teacher and "<tool_call>" not in content:
+        elif content and not said.by_teacher and "<tool_call>" not in content:
             yield f"turn {turn} {content[:60]!r} has no proof"
 
 

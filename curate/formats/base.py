@@ -272,7 +272,7 @@ def check_conversation(turns: Sequence[tuple[str, str]]) -> None:
     if roles != ["user", "assistant"] * (len(roles) // 2) or not roles:
         raise UnfitError("roles", f"turns of {', '.join(roles) or 'nobody'}")
     if any(role == "assistant" and not content.strip() for role, content in turns):
-        raise UnfitError("empty_answer", "an assistant that says nothing")
+        raise UnfitError("no_text", "an assistant that says nothing")
 
 
 def check_counts(turns: Sequence[tuple[str, str]], mark: str, wanted: int) -> None:

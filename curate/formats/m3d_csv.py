@@ -43,6 +43,8 @@ class M3dCsv:
     def add(self, sample: Sample) -> None:
         if len(sample.media) != 1 or sample.media[0]["kind"] != "volume":
             raise UnfitError("not_a_volume", f"{len(sample.media)} media where one volume belongs")
+        if self.asked.stage == "pretrain" and not sample.text.strip():
+            raise UnfitError("no_text", "a volume without a word")
         array = decode_npy_gz(sample.members[sample.media[0]["member"]])
         if array.shape[-3:] != SHAPE or array.dtype != np.float32:
             raise UnfitError("volume_target", f"{array.dtype} {array.shape}; render volumes as m3d_32x256x256")

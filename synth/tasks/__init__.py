@@ -30,6 +30,7 @@ from synth.tasks import (
     label_caption,
     mcq,
     measure,
+    media,
     narrate,
     passage_qa,
     progression,
@@ -53,6 +54,7 @@ from synth.tasks.interleaved import Interleaved
 from synth.tasks.label_caption import LabelCaption
 from synth.tasks.mcq import Mcq
 from synth.tasks.measure import Measure
+from synth.tasks.media import MediaAlone
 from synth.tasks.narrate import Narrate
 from synth.tasks.passage_qa import PassageQa
 from synth.tasks.progression import Progression
@@ -68,9 +70,8 @@ from synth.tasks.video_qa import VideoQa
 from synth.tasks.vqa import Vqa
 
 Written = Abnormality | Consultation | Cot | FivePart | LabelCaption | Narrate | PassageQa | Reflective | ReportQa | Vqa
-Program = (
-    Caption | Dialogue | Interleaved | Mcq | Measure | Progression | Qa | Region | SourceText | Tools | Twins | VideoQa
-)
+Told = Caption | Dialogue | Interleaved | MediaAlone | Qa | SourceText
+Program = Told | Mcq | Measure | Progression | Region | Tools | Twins | VideoQa
 Task = Annotated[Program | Written, Field(discriminator="task")]
 
 # The second argument of each function is its own configuration model; `parse_task` pairs them by the name they share.
@@ -81,6 +82,7 @@ PROGRAM_TASKS: Mapping[str, Callable[[Record, MediaView, Any, int], list[Draft]]
         "interleaved": interleaved.drafts,
         "mcq": mcq.drafts,
         "measure": measure.drafts,
+        "media": media.drafts,
         "progression": progression.drafts,
         "qa": qa.drafts,
         "region": region.drafts,
