@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ def shown(item: Item) -> dict[str, Any]:
     return {k: v for k, v in told.items() if v}
 
 
-def golden(name: str, root: Path) -> str:
-    return json.dumps([shown(i) for i in items_of(*miniature(name, root))], indent=1, ensure_ascii=False) + "\n"
+def rendered(items: Sequence[Item]) -> str:
+    return json.dumps([shown(item) for item in items], indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for one in sys.argv[1:] or named():
         with tempfile.TemporaryDirectory() as folder:
-            (GOLDEN / f"{one}.json").write_text(golden(one, Path(folder)))
+            (GOLDEN / f"{one}.json").write_text(rendered(items_of(*miniature(one, Path(folder)))))
