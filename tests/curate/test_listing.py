@@ -225,8 +225,8 @@ def test_what_a_listing_hands_back_is_believed_in_nothing(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_items_of_a_large_table_stream_through_a_file(tmp_path: Path) -> None:
-    """20,000 rows go over in many messages and lie in the unit's folder a line each."""
-    pictures(tmp_path / "in", 1, HEADER + "".join(f"0.png,{'word ' * 20}{n},p\n" for n in range(20_000)))
+    """20,000 rows, whose files are not there, go over in many messages and lie in the unit's folder a line each."""
+    pictures(tmp_path / "in", 1, HEADER + "".join(f"{n}.png,{'word ' * 20}{n},p\n" for n in range(20_000)))
     items = listed(source(), tmp_path / "in", tmp_path / "work")
     (file,) = (tmp_path / "work" / "units" / "list").rglob("items.jsonl")
     with file.open() as stream:

@@ -1,6 +1,6 @@
 """The systems' recipes on real files: what `../shared/data` holds, put into upstreams' layouts.
 
-Real: VQA-RAD's images and questions, lung ultrasound clips, ISIC's dermoscopy, a CT, PubMedQA. Of CT-RATE the volume is
+Real: VQA-RAD's images and questions, lung ultrasound clips, ISIC's dermoscopy, a CT. Of CT-RATE the volume is
 a real CT of TotalSegmentator, and its report is invented here, since no report of CT-RATE may be shipped.
 """
 
@@ -31,7 +31,7 @@ REPORT = {
     "Impressions_EN": "No acute finding.",
 }  # fmt: skip
 WANTED = {
-    "fleming_vl_pretrain": {"pubmedqa", "ct_rate"},
+    "fleming_vl_pretrain": {"ct_rate"},
     "fleming_vl_sft": {"vqa_rad", "pocus_lung", "isic", "ct_rate"},
     "fleming_vl_rlvr": {"vqa_rad", "pocus_lung"},
     "infimed_sft": {"vqa_rad"},
@@ -46,7 +46,6 @@ WANTED = {
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("real")
     shutil.copytree(SHARED / "vqa-rad-subset", root / "vqa_rad", ignore=shutil.ignore_patterns("SOURCE.json"))
-    shutil.copytree(SHARED / "text-pubmedqa", root / "pubmedqa", ignore=shutil.ignore_patterns("SOURCE.json"))
     clips = shutil.ignore_patterns("SOURCE.json", "Reg_pat1*_133232*", "Reg_Image*")
     shutil.copytree(SHARED / "us-lung-video-pocovid", root / "pocus_lung", ignore=clips)
     (root / "isic").mkdir()
