@@ -99,7 +99,7 @@ def _work(walk: Walk, implicit: bool, little: bool) -> _Bytes:
 def _element(tag: BaseTag, work: _Bytes, made: Callable[[], bytes]) -> RawDataElement | None:
     try:
         data = made()
-    except _MoreNeededError:
+    except (_MoreNeededError, NotImplementedError):  # pydicom's word for an element of no known VR
         return None
     for action, times in work.counts.items():
         work.walk.count(action, times)
