@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from manifests.errors import RecordError
 from manifests.record import FileRef
 from sources.base import Entry, Item, Place, not_a_record, ref
-from sources.upstream import REMEDY, Line, Shelf
+from sources.upstream import REMEDY, Line, Shelf, Upstream
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -22,6 +22,15 @@ KINDS = (
     (b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM", "bmp"), (b"II*\0", "tif"),
     (b"MM\0*", "tif"),
 )  # fmt: skip
+
+
+class Row(Protocol):
+    """A row, or a sample of a tar, that can say how it ends."""
+
+    def failed(self, reason: str, found: str, remedy: str) -> Item: ...
+
+
+R = TypeVar("R", bound=Row)
 
 
 def kind_of(data: bytes) -> str:
@@ -79,6 +88,29 @@ def containers(shelf: Shelf, ending: str) -> Iterator[Entry]:
     for entry in shelf.matching(f"*{ending}"):
         shelf.take(entry)
         yield entry
+
+
+def run_items(
+    source: Upstream, inventory: Sequence[Entry], ending: str, split_of: Callable[[str], str] = lambda _: ""
+) -> Iterator[Item]:
+    """All that a source of containers lists: the runs of each, or how one of a split ends that is not taken.
+
+    `split_of` tells upstream's split by a path, "" where it tells none."""
+    shelf = Shelf(inventory, source.exclude)
+    for entry in containers(shelf, ending):
+        split = split_of(entry.path)
+        other = source.other_split(split, (ref(entry),), entry.path) if split else None
+        yield from block_items(entry) if other is None else (other,)
+    yield from shelf.rest()
+
+
+def records(rows: Iterable[R], record: Callable[[R], Item]) -> Iterator[Item]:
+    """What a source makes of each row; of one that it cannot use, how it ends."""
+    for row in rows:
+        try:
+            yield record(row)
+        except RecordError as error:
+            yield row.failed(error.reason, error.found, error.remedy)
 
 
 def parquet_rows(item: Item, place: Place) -> Iterator[Line]:

@@ -13,12 +13,12 @@ NAME = "surgpub-video"
 KNOWN: Known = "recalled"
 SPLITS = ("test",)
 LAYOUT = """\
-Wallice/SurgPub-Video: annotations/bench/qa_test.csv (name published; its columns are not known here) and frames at 1
-fps as VIDEO/frame_NNNNN.png. Columns are taken by name: question or Question; answer; options or A..D or option_A..D;
-video, video_id, video_name or clip. A table without a question and a video column is refused with the list of what it
-has; the generic reader takes any."""
-QUESTION = ("question", "Question")
-VIDEO = ("video_id", "video", "video_name", "Video", "clip", "clip_id", "clip_name")
+Wallice/SurgPub-Video: annotations/bench/qa_test.csv and frames at 1 fps as VIDEO/frame_NNNNN.png. Upstream's evaluation
+reads question_closed, A..D, answer_key, path, folder, start, end; other names that such tables have are taken too
+(question; answer; options or option_A..D; video, video_id, video_name or clip). A table without a question and a video
+column is refused with the list of what it has; the generic reader takes any."""
+QUESTION = ("question_closed", "question", "Question")
+VIDEO = ("folder", "video_id", "video", "video_name", "Video", "clip", "clip_id", "clip_name")
 
 
 def read(folder: Path, split: str = "test") -> Iterator[BenchmarkItem]:
@@ -33,6 +33,6 @@ def read(folder: Path, split: str = "test") -> Iterator[BenchmarkItem]:
                 item_id=said(row, "id", "qid", "question_id") or f"{split}-{number}",
                 question=said(row, *QUESTION),
                 options=choices,
-                answer=chosen(said(row, "answer", "Answer", "correct_answer"), choices),
+                answer=chosen(said(row, "answer_key", "answer", "Answer", "correct_answer"), choices),
                 video=Path(said(row, *VIDEO)).stem,
             )

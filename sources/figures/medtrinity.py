@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from manifests.card import Card
 from manifests.errors import RecordError
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.containers import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows
+from sources.containers import carried_ref, cell_bytes, parquet_peek, parquet_rows, records, run_items
 from sources.figures.shared import words
-from sources.upstream import REMEDY, Line, Shelf, Upstream
+from sources.upstream import REMEDY, Line, Upstream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,17 +51,10 @@ class MedTrinity(Upstream):
         return parquet_peek(path)
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in containers(shelf, ".parquet"):
-            yield from block_items(entry)
-        yield from shelf.rest()
+        return run_items(self, inventory, ".parquet")
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
-        for row in parquet_rows(item, place):
-            try:
-                yield self._record(row)
-            except RecordError as error:
-                yield row.failed(error.reason, error.found, error.remedy)
+        return records(parquet_rows(item, place), lambda row: self._record(row))
 
     def _record(self, row: Line) -> Item:
         data, caption = cell_bytes(row.value("image")), words(row["caption"])

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from sources.base import PICTURE, Entry, Item, Place, Pseudonym
-from sources.containers import block_items, carried_ref, containers
+from sources.containers import carried_ref, records, run_items
 from sources.figures.shared import listed, words
 from sources.figures.tiff_pages import page, page_offsets
 from sources.tars import Sample, samples, tar_peek
-from sources.upstream import REMEDY, Shelf, Upstream, told
+from sources.upstream import REMEDY, Upstream, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,17 +66,10 @@ class Mint1t(Upstream):
         return tar_peek(path)
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in containers(shelf, ".tar"):
-            yield from block_items(entry)
-        yield from shelf.rest()
+        return run_items(self, inventory, ".tar")
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
-        for sample in samples(item, place):
-            try:
-                yield self._document(sample, pseudonym)
-            except RecordError as error:
-                yield sample.failed(error.reason, error.found, error.remedy)
+        return records(samples(item, place), lambda sample: self._document(sample, pseudonym))
 
     def _document(self, sample: Sample, pseudonym: Pseudonym) -> Item:
         if sample.problem or "json" not in sample.members:

@@ -17,9 +17,9 @@ from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from manifests.record import Asked
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.containers import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows
+from sources.containers import carried_ref, cell_bytes, parquet_peek, parquet_rows, run_items
 from sources.figures.shared import words
-from sources.upstream import REMEDY, Line, Shelf, Upstream, told
+from sources.upstream import REMEDY, Line, Upstream, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,11 +51,7 @@ class PathVqa(Upstream):
         return parquet_peek(path)
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in containers(shelf, ".parquet"):
-            other = self.other_split(_split(entry.path), (shelf.take(entry),), entry.path)
-            yield from block_items(entry) if other is None else (other,)
-        yield from shelf.rest()
+        return run_items(self, inventory, ".parquet", _split)
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
         """Held in memory: the images of one run."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.containers import block_items, carried_ref, cell_bytes, containers, parquet_peek, parquet_rows
+from sources.containers import carried_ref, cell_bytes, parquet_peek, parquet_rows, records, run_items
 from sources.figures.shared import each, listed, words
-from sources.upstream import REMEDY, Line, Shelf, Upstream, told
+from sources.upstream import REMEDY, Line, Upstream, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,18 +55,10 @@ class Rocov2(Upstream):
         return parquet_peek(path)
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in containers(shelf, ".parquet"):
-            other = self.other_split(_split(entry.path), (shelf.take(entry),), entry.path)
-            yield from block_items(entry) if other is None else (other,)
-        yield from shelf.rest()
+        return run_items(self, inventory, ".parquet", _split)
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
-        for row in parquet_rows(item, place):
-            try:
-                yield self._record(row)
-            except RecordError as error:
-                yield row.failed(error.reason, error.found, error.remedy)
+        return records(parquet_rows(item, place), lambda row: self._record(row))
 
     def _record(self, row: Line) -> Item:
         data, caption = cell_bytes(row.value("image")), words(row["caption"])

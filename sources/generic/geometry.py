@@ -19,7 +19,7 @@ from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact
 from sources.base import Entry, Item, Place, Pseudonym
-from sources.pictures.shared import carried_ref
+from sources.containers import carried_ref
 from sources.upstream import Shelf, Upstream, broken, sidecar_json
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Geometry(Upstream):
             yield Item(
                 upstream_id=name,
                 form="picture",
-                files=(carried_ref(FILE, name, bitmap),),
+                files=(carried_ref(FILE, bitmap, f"row={name}"),),
                 facts=(
                     *self.declared_facts(),
                     Fact("keyword", f"difficulty {level}", "computed"),

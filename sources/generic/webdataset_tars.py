@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from manifests.card import Card
 from manifests.errors import RecordError
 from manifests.record import Fact, FileRef
-from sources.base import Entry, Item, Place, Pseudonym, ref
-from sources.containers import block_items, containers
+from sources.base import Entry, Item, Place, Pseudonym
+from sources.containers import records, run_items
 from sources.generic.fields import PICTURES, Fields, ending_of, form_of, medium_of, split_in
 from sources.tars import Sample, samples, tar_peek
-from sources.upstream import REMEDY, Shelf, plain
+from sources.upstream import REMEDY, plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,19 +56,10 @@ class WebdatasetTars(Fields):
         return tar_peek(path)
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in containers(shelf, ".tar"):
-            split = split_in(entry.path)
-            other = self.other_split(split, (ref(entry),), entry.path) if split else None
-            yield from block_items(entry) if other is None else (other,)
-        yield from shelf.rest()
+        return run_items(self, inventory, ".tar", split_in)
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
-        for sample in samples(item, place):
-            try:
-                yield sample_record(self, sample, self.media, pseudonym)
-            except RecordError as error:
-                yield sample.failed(error.reason, error.found, error.remedy)
+        return records(samples(item, place), lambda sample: sample_record(self, sample, self.media, pseudonym))
 
     @staticmethod
     def miniature(root: Path, rng: np.random.Generator) -> None:

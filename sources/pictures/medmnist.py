@@ -24,9 +24,9 @@ from manifests.card import Card, Remote
 from manifests.errors import RecordError
 from manifests.record import Fact
 from sources.base import Entry, Item, Place, Pseudonym, not_a_record
+from sources.containers import carried_ref
 from sources.pictures.medmnist_sets import SETS, said
-from sources.pictures.shared import REMEDY, carried_ref
-from sources.upstream import Shelf, Upstream
+from sources.upstream import REMEDY, Shelf, Upstream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,7 +135,7 @@ class MedMnist(Upstream):
                 yield Item(
                     upstream_id=f"{path}#{split}-{number}",
                     form="picture",
-                    files=(carried_ref(path, f"{split}-{number}", bitmap),),
+                    files=(carried_ref(path, bitmap, f"row={split}-{number}"),),
                     facts=(
                         *self.declared_facts(),
                         *said(about, [int(v) for v in labels[number]], f"array:{split}_labels"),

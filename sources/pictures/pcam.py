@@ -14,18 +14,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from manifests.card import Card, Remote
-from manifests.errors import RecordError
-from manifests.record import Fact
-from sources.base import Entry, Item, Place, Pseudonym, not_a_record
-from sources.pictures.shared import carried_ref, parquet_groups, parquet_rows, parquet_runs
-from sources.upstream import Shelf, Upstream
+from sources.base import Entry, Item, Place, Pseudonym
+from sources.containers import carried_ref, cell_bytes, parquet_peek, parquet_rows, records, run_items
+from sources.upstream import Line, Upstream, told
 
 if TYPE_CHECKING:
     import numpy as np
 
 NAME = re.compile(r"(train|valid|validation|test)-.*\.parquet")
-COLUMNS = ("image", "label")
-TOLD = {True: "present", False: "absent"}
+TOLD = {"yes": "present", "no": "absent", "1": "present", "0": "absent"}
 
 
 class Pcam(Upstream):
@@ -52,49 +49,20 @@ class Pcam(Upstream):
     )
 
     def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
-        return {"groups": parquet_groups(path)} if path.suffix == ".parquet" else {}
+        return parquet_peek(path) if NAME.fullmatch(path.name) else {}
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        shelf = Shelf(inventory, self.exclude)
-        for entry in shelf.matching("*.parquet"):
-            found = NAME.fullmatch(PurePosixPath(entry.path).name)
-            if found is None:
-                continue
-            file = (shelf.take(entry),)
-            other = self.other_split(found[1].replace("validation", "valid"), file, entry.path)
-            runs = [] if other else list(parquet_runs(entry.peek.get("groups", "")))
-            for number, run in enumerate(runs):
-                yield Item(upstream_id=f"{entry.path}#run={number}", form="rows", files=file, block=run)
-            if not runs:
-                yield other or not_a_record(entry, "a table without rows")
-        yield from shelf.rest()
+        return run_items(self, inventory, ".parquet", _split)
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
-        path = item.files[0].path
-        split = PurePosixPath(path).name.split("-")[0].replace("validation", "valid")
-        for number, row in parquet_rows(place.file(path), item.block or (0, 0, 0), COLUMNS):
-            yield self._row(item, number, row, split)
+        return records(parquet_rows(item, place), self._record)
 
-    def _row(self, item: Item, number: int, row: dict[str, Any], split: str) -> Item:
-        path, image, label = item.files[0].path, row["image"], row["label"]
-        try:
-            data = image.get("bytes") if isinstance(image, dict) else None
-            if not isinstance(data, bytes):
-                raise RecordError("media_missing", f"row {number}: no bytes of a picture", "fetch the file anew")
-            file = carried_ref(path, str(number), data)
-        except RecordError as error:
-            return Item(
-                f"{path}#row={number}", "none", item.files, status="failed", reason=error.reason, found=error.found,
-                remedy=error.remedy,
-            )  # fmt: skip
-        told = (Fact("finding", TOLD[bool(label)], "column:label", about="metastasis"),) if label is not None else ()
-        return Item(
-            upstream_id=f"{path}#row={number}",
-            form="picture",
-            files=(file,),
-            facts=(*self.declared_facts(), *told, Fact("split", split, "filename")),
-            carried=(data,),
-        )
+    def _record(self, row: Line) -> Item:
+        data, label = cell_bytes(row.value("image")), row["label"]
+        file = carried_ref(row.table, data, f"row={row.number}")
+        finding = told("finding", TOLD.get(label, ""), "column:label", about="metastasis")
+        facts = (*self.declared_facts(), *finding, *told("split", _split(row.table), "file"))
+        return Item(f"{row.table}#row={row.number}", "picture", (file, row.ref), facts=facts, carried=(data,))
 
     @staticmethod
     def miniature(root: Path, rng: np.random.Generator) -> None:
@@ -110,3 +78,9 @@ class Pcam(Upstream):
         broken = {"image": {"bytes": b"no picture", "path": "images_data_9.png"}, "label": False}
         mini.parquet(root / "data/train-00000-of-00001-0c4b.parquet", [*rows(5), broken], rows_per_group=2)
         mini.parquet(root / "data/test-00000-of-00001-9b1f.parquet", rows(2))
+
+
+def _split(path: str) -> str:
+    """Upstream's split by a file's name; "" for a file of another name."""
+    found = NAME.fullmatch(PurePosixPath(path).name)
+    return found[1].replace("validation", "valid") if found else ""

@@ -3,16 +3,18 @@
 Upstream's layout (UII-AI/MedVidBench, and the evaluation kit's readme): JSON lists of {id, conversations [{from,
 value}], video [frame files], sampled_video_frames, data_source, dataset_name, qa_type, train, metadata {video_id, fps,
 input_video_start_frame, input_video_end_frame}, struc_info, is_RC, RC_info}; frames of the test split in
-`testdata.zip`. Quirks: frames are written as `/root/data/SET/...`; all numbers of `metadata` are text; `id` is
-`video&&start&&end&&fps` and so one of a clip, not of a question; times in `struc_info` and in answers count seconds
-from the clip's first frame; the answers of the test split are withheld (one turn, no struc_info), and who trains takes
-none of it; videos of CholecT50, CholecTrack20 and Cholec80_CVS are Cholec80's operations, and get its pseudonyms.
+`testdata.zip`. Quirks: frames are written with the folder in which upstream had them before, `/.../data/SET/...`; all
+numbers of `metadata` are text; `id` is `video&&start&&end&&fps` and so one of a clip, not of a question; times in
+`struc_info` and in answers count seconds from the clip's first frame; the answers of the test split are withheld (one
+turn, no struc_info), and who trains takes none of it; videos of CholecT50, CholecTrack20 and Cholec80_CVS are
+Cholec80's operations, and get its pseudonyms.
 
 Held in memory: the questions of one table, by clip (frames once for all records).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,7 +29,8 @@ from sources.videos.shared import FrameRefs, Gathered, event, exchanges, frame_r
 if TYPE_CHECKING:
     import numpy as np
 
-ROOT = "/root/data/"
+OWN = re.compile(r"^/(?:[^/]+/)*?data/")  # the folder in which upstream had its frames
+ELSEWHERE = "/somewhere/data/"
 BESIDE = ("", "testdata/", "data/", "traindata/")
 REMEDY = "unpack the frames of upstream's archive below the root"
 
@@ -75,7 +78,7 @@ class MedVidBench(Upstream):
     def _row(self, row: Line, frames: FrameRefs, pseudonym: Pseudonym) -> Item:
         listed, about = row.value("video"), row.value("metadata")
         metadata = about if isinstance(about, dict) else {}
-        paths = [str(p).removeprefix(ROOT).lstrip("/") for p in listed] if isinstance(listed, list) else []
+        paths = [OWN.sub("", str(p)).lstrip("/") for p in listed] if isinstance(listed, list) else []
         source, video = row.get("data_source", "dataset_name"), str(metadata.get("video_id") or "")
         if not paths or not video:
             return row.failed("bad_frames", "no frames, or no video", REMEDY)
@@ -134,7 +137,7 @@ class MedVidBench(Upstream):
             turns = [{"from": "human", "value": f"<video>\n{question}"}, {"from": "gpt", "value": answer}]
             row: dict[str, Any] = {
                 "id": f"{video}&&0&&45&&1.0",
-                "video": [f"{ROOT}{folder}/{video}/{k * 15}.jpg" for k in range(4)],
+                "video": [f"{ELSEWHERE}{folder}/{video}/{k * 15}.jpg" for k in range(4)],
             }
             row |= {"conversations": turns, "data_source": source, "qa_type": kind, "metadata": metadata}
             rows.append({**row, "struc_info": info, "train": True, "is_RC": False, "RC_info": None, "n": number_of})

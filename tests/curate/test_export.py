@@ -27,6 +27,7 @@ from curate.remix import LIST, asked, write
 from manifests.manifest import read_manifest
 from manifests.sample import StageName
 from sources.mini import clip, picture, pixels, volume, voxels
+from synth.tokens import sample_tokens
 from tests.corpus import run_recipe
 from tests.forge import samples_of
 
@@ -226,6 +227,21 @@ def test_a_draw_list_decides_what_is_written_and_in_which_order(output: Path, tm
     rows = [json.loads(line) for line in (tmp_path / "to/rlvr.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == [r["key"] for r in drawn if r["split"] == "train"]
     assert all(json.loads(row["solution"])["verifier"] for row in rows)
+
+
+@pytest.mark.slow
+def test_a_token_limit_leaves_longer_samples_out_by_name_and_a_system_message_stands_first(
+    output: Path, tmp_path: Path
+) -> None:
+    whole = packed(output, "sft")
+    tokens = {key: sum(sample_tokens(sample)) for key, sample in whole.items()}
+    limit = sorted(tokens.values())[len(tokens) // 2]
+    export(output, "ms_swift", Asked(tmp_path / "to", "sft", max_tokens=limit, system="Answer in one word."))
+    rows = [json.loads(line) for line in (tmp_path / "to/sft.jsonl").read_text().splitlines()]
+    lost = [json.loads(line) for line in (tmp_path / "to" / LEFT_OUT).read_text().splitlines()]
+    assert {row["id"] for row in rows} == {key for key, number in tokens.items() if number <= limit}
+    assert {(one["key"], one["reason"]) for one in lost} == {(k, "too_long") for k, n in tokens.items() if n > limit}
+    assert all(row["messages"][0] == {"role": "system", "content": "Answer in one word."} for row in rows)
 
 
 def test_what_cannot_be_exported_is_told_in_one_line(small_output: Path, tmp_path: Path) -> None:

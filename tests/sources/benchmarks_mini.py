@@ -159,7 +159,8 @@ def amos_mm(root: Path) -> None:
 
 
 def surgpub_video(root: Path) -> None:
-    row = {"video_id": "a4f9_clip_03.mp4", "question": QUESTION, "options": json.dumps(list(OPTIONS)), "answer": "C"}
+    row = {"folder": "a4f9_clip_03", "path": "a4f9", "start": "0", "end": "9", "question_closed": QUESTION}
+    row |= {**dict(zip("ABCD", OPTIONS, strict=True)), "answer_key": "C"}
     table(root / "annotations/bench/qa_test.csv", [row])
 
 

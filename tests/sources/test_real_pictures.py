@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from manifests.errors import RecordError
 from manifests.manifest import read_manifest
+from manifests.record import FileRef
 from sources import mini
-from sources.base import Item
+from sources.base import Item, Place
+from sources.containers import parquet_peek, parquet_rows
 from sources.pictures.medmnist import MedMnist, runs
-from sources.pictures.shared import parquet_groups, parquet_rows, parquet_runs
 from tests.corpus import run_recipe
 from tests.sources.listing import entries_of, items_of, miniature, pseudonym
 
@@ -164,21 +165,17 @@ def test_runs_cover_every_row_once(shape: tuple[int, ...]) -> None:
     assert len(parts) <= 32
 
 
-@given(sizes=st.lists(st.integers(1, 40), max_size=30), most=st.integers(1, 100))
-def test_runs_of_row_groups_cover_every_group_once(sizes: list[int], most: int) -> None:
-    parts = list(parquet_runs(";".join(f"1,{n}" for n in sizes), most))
-    assert [n for first, _, count in parts for n in range(first, first + count)] == list(range(len(sizes)))
-    assert all(size <= most or count == 1 for _, size, count in parts)
-
-
-def test_a_run_of_row_groups_gives_its_rows_with_their_numbers_in_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
-    mini.parquet(path, [{"image": None, "label": n} for n in range(10)], rows_per_group=3)
-    assert parquet_groups(path).count(";") == 3
-    found = list(parquet_rows(path, (1, 0, 2), ("label",)))
-    assert found == [(n, {"label": n}) for n in range(3, 9)]
+def test_each_row_group_is_a_run_and_gives_its_rows_with_their_numbers_in_the_file(tmp_path: Path) -> None:
+    mini.parquet(tmp_path / "t.parquet", [{"image": None, "label": n} for n in range(10)], rows_per_group=3)
+    blocks = [tuple(map(int, b.split(","))) for b in parquet_peek(tmp_path / "t.parquet")["blocks"].split(";")]
+    assert [(first, count) for first, _, count in blocks] == [(0, 3), (3, 3), (6, 3), (9, 1)]
+    for first, size, count in blocks:
+        run = Item("t", "rows", (FileRef("t.parquet", "0" * 64, 1),), block=(first, size, count))
+        found = [(row.number, row["label"]) for row in parquet_rows(run, Place(tmp_path, tmp_path))]
+        assert found == [(n + 1, str(n)) for n in range(first, first + count)]
+    (line,) = parquet_rows(run, Place(tmp_path, tmp_path))
     with pytest.raises(RecordError, match="bad_table"):
-        list(parquet_rows(path, (0, 0, 1), ("text",)))
+        line["text"]
 
 
 # ------------------------------------------------------------------------------------------------------- single quirks
