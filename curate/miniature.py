@@ -17,7 +17,7 @@ from sources.upstream import Upstream
 
 def write_miniatures(name: str, to: Path, seed: int) -> Iterator[str]:
     """Write `TO/SOURCE/...` for a source, or for each named source of a recipe (a shipped name or a path); one line for
-    each. A folder that is there is left alone.
+    each, and one of what to expect. A folder that is there is left alone.
 
     Raises `RecipeError` for a name that is neither, and for a recipe without named sources."""
     kinds: list[tuple[str, type[SourceConfig]]]
@@ -38,3 +38,4 @@ def write_miniatures(name: str, to: Path, seed: int) -> Iterator[str]:
         root.mkdir(parents=True)
         kind.miniature(root, np.random.default_rng([seed, number]))
         yield f"{root}: an invented miniature of {kind.card.name}"
+    yield "they have upstreams' flaws, such as rows without their file: run with --set limits.failed=0.2 or so"
