@@ -1,0 +1,1 @@
+"""Passages found for a question: an exact lexical retriever over the kept training texts of a run (`stages`)."""
