@@ -8,12 +8,13 @@
     pass_rate    the seeing teacher is right neither always nor never            asks
     blind        a solver of text alone does not solve it without the media      asks
     shuffle      the choice does not depend on the order of the options          asks
+    rubric       a judge finds every essential criterion met, and enough others  asks
     veto         a judge of another family does not call it bad                  asks
 
 The first five cost nothing and come first; what they reject is not asked about. The next three are asked at the same
-time, and the judge is asked about what they left. Each verdict is stored, and `reason` is that of the first check that
-failed. A draft that was rejected before is passed through as it is. Faithfulness, the verdicts of a draft's own task,
-was judged before, when the draft was written.
+time, and the judge is asked about what they left, by the rubric first. Each verdict is stored, and `reason` is that of
+the first check that failed. A draft that was rejected before is passed through as it is. Faithfulness, the verdicts of
+a draft's own task, was judged before, when the draft was written.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from manifests.sample import Draft
 from synth import prompting
 from synth.asking import Asking, Talk, in_turn
 from synth.chat import Role
+from synth.judging import criteria
 from synth.judging.blind import blind, shuffle, solver
 from synth.judging.checks import identifiers, leak, policy, rewarded
 from synth.judging.config import Judging
 from synth.judging.questions import Finding, finding, movable, shows_media
+from synth.judging.rubric import concerns as scored
+from synth.judging.rubric import rubric
 from synth.judging.veto import concerns, veto
 from synth.judging.window import pass_rate
 from synth.orders import orders_of
@@ -37,7 +41,7 @@ from synth.tasks.subject import Subject
 
 RUNS = "runs"
 OFF = "off in the recipe"
-CHECKS = ("orders", "rewarding", "leak", "identifiers", "policy", "pass_rate", "blind", "shuffle", "veto")
+CHECKS = ("orders", "rewarding", "leak", "identifiers", "policy", "pass_rate", "blind", "shuffle", "rubric", "veto")
 
 
 def judged(subject: Subject, drafts: Sequence[Draft], config: Judging, seed: int) -> Asking:
@@ -65,6 +69,8 @@ def _judged(subject: Subject, draft: Draft, config: Judging, seed: int) -> Talk[
         return draft
     found = yield from in_turn(_asking(subject, draft, config, seed))
     draft = with_findings(draft, [one for one in found if one is not None])
+    if config.rubric is not None and scored(subject, draft, config.rubric):
+        draft = with_findings(draft, [(yield from rubric(subject, draft, config.rubric, seed))])
     if config.veto is not None and "judge" in subject.roles and concerns(draft, config.veto):
         draft = with_findings(draft, [(yield from veto(subject, draft, config.veto, seed))])
     return draft
@@ -117,6 +123,7 @@ def planned(config: Judging, roles: frozenset[Role], sees: frozenset[Role]) -> M
         "pass_rate": config.window is None,
         "blind": config.blind is None,
         "shuffle": config.shuffle is None,
+        "rubric": config.rubric is None,
         "veto": config.veto is None,
     }
     if "teacher" not in roles:
@@ -129,12 +136,15 @@ def planned(config: Judging, roles: frozenset[Role], sees: frozenset[Role]) -> M
     elif role != "blind":
         plan["blind"] = "by the teacher without pictures, which is weaker evidence"
     if "judge" not in roles:
-        plan["veto"] = "the recipe names no teacher of role judge"
+        plan |= dict.fromkeys(("rubric", "veto"), "the recipe names no teacher of role judge")
+    elif "judge" not in sees:
+        plan["rubric"] = "for texts only: the judge reads no pictures"
     return plan | dict.fromkeys((name for name, is_off in off.items() if is_off), OFF)
 
 
 def prompt_ids(config: Judging) -> tuple[str, ...]:
-    """The prompts that the checks ask with; they belong into a unit's key."""
-    parts = (config.window, config.blind, config.shuffle, config.veto)
+    """The prompts that the checks ask with, and the rubric; they belong into a unit's key."""
+    parts = (config.window, config.blind, config.shuffle, config.rubric, config.veto)
     names = dict.fromkeys(part.prompt for part in parts if part is not None)
-    return tuple(prompting.load(name).prompt_id for name in names)
+    rubrics = (criteria.load(config.rubric.criteria).rubric_id,) if config.rubric is not None else ()
+    return (*(prompting.load(name).prompt_id for name in names), *rubrics)

@@ -4,7 +4,8 @@ verifier that may reward.
 `leak` reads question and gold as words in singular, with the words of `synth.lexicon` by their meaning (renal and
 kidney, CT and computed tomography), and numbers as quantities (14.2 cL is 142 mL). An answer that the question offers
 beside others ("left or right", "liver, spleen or kidney") is no leak, and neither is one inside a passage of the source
-that the question shows. Not covered: an answer in words that the lexicons do not know to be the same.
+that the question shows, or one that was found for it (`Draft.passages`). Not covered: an answer in words that the
+lexicons do not know to be the same.
 
 `identifiers` and `policy` look at what a teacher wrote, and let pass what stands in the record itself: the sources'
 own identifiers are another matter (`curate.sweep`). Uncertainty is judged by `synth.verify.faithfulness`.
@@ -18,9 +19,10 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from manifests.record import Record, parts_of
-from manifests.sample import Answer, Draft
+from manifests.sample import Answer, Draft, Passage
 from synth.judging.questions import Finding, choice_of, finding, question_of
 from synth.lexicon import find, words_of
+from synth.passage_programs import without_passages
 from synth.quantities import Quantity, quantities, unit_factor, unit_name
 from synth.verifiers import rewarding
 from synth.verify import verify_answer
@@ -77,7 +79,7 @@ def leak(record: Record, draft: Draft) -> Finding | None:
         return None
     shown = " ".join(record.text.split())
     for question, golds, answer in pairs:
-        asked = _without_passages(question, shown)
+        asked = _without_passages(question, shown, draft.passages)
         for gold in golds:
             if _holds_number(asked, gold, answer) or _holds_words(asked, gold, answer):
                 return finding("leak", "leak", 0.0, f"{gold[:80]!r} stands in the question")
@@ -108,7 +110,8 @@ def _asked(question: str, answer: Answer) -> tuple[str, tuple[str, ...]]:
     return choice.stem, golds
 
 
-def _without_passages(question: str, shown: str) -> str:
+def _without_passages(question: str, shown: str, found: Sequence[Passage]) -> str:
+    question = without_passages(question, found)  # they are there to hold the answer
     lines = (" ".join(line.split()) for line in question.split("\n"))
     return "\n".join(line for line in lines if len(line) < _PASSAGE or line not in shown)
 

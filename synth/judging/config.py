@@ -5,6 +5,7 @@ Window    MedVLThinker and the usual 8 rollouts at temperature 1: not all wrong,
           5 of 8 (`low: 0.375, high: 0.625`)
 Blind     no published number: more than half of the attempts, each with the options in another order
 Shuffle   no published number: better than following letters, and half of the orders
+Rubric    off; MedVLSynther keeps what scores at least 0.967 of 1 (`synth.judging.criteria.score`)
 Veto      off; a judge of another family than the writer, calibrated first (`synth.judging.veto.agreement`)
 """
 
@@ -83,6 +84,22 @@ class Shuffle(Config):
     stages: tuple[StageName, ...] = ("rlvr",)
 
 
+class Rubric(Config):
+    """The opinion of the teacher of role `judge` on each criterion of a rubric: a draft of these stages and tasks must
+    meet every essential one and score at least `threshold`. `criteria` names a shipped rubric or a `.yaml` file.
+
+    The judge must be another model than those that write, unless `same_model` says otherwise."""
+
+    criteria: str = "medvlsynther"
+    threshold: float = Field(default=0.967, ge=0, le=1)
+    prompt: str = "rubric"
+    stages: tuple[StageName, ...] = STAGES
+    tasks: tuple[str, ...] = ()  # none named: of every task
+    same_model: bool = False
+    facts: int = Field(default=40, ge=1, le=200)  # lines of facts that the judge is told
+    source_chars: int = Field(default=2000, ge=40, le=20_000)  # of the source's text
+
+
 class Veto(Config):
     """The opinion of the teacher of role `judge` on drafts that passed everything else; it can only take away."""
 
@@ -104,4 +121,5 @@ class Judging(Config):
     window: Window | None = Window()
     blind: Blind | None = Blind()
     shuffle: Shuffle | None = Shuffle()
+    rubric: Rubric | None = None
     veto: Veto | None = None

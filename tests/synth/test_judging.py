@@ -19,7 +19,7 @@ from synth.asking import in_turn
 from synth.chat import Role
 from synth.judging.chain import CHECKS, OFF, RUNS, judged, planned, prompt_ids
 from synth.judging.checks import identifiers, leak, policy, rewarded
-from synth.judging.config import Blind, Judging, Shuffle, Veto, Window
+from synth.judging.config import Blind, Judging, Rubric, Shuffle, Veto, Window
 from synth.judging.questions import Guessed, Solved, choice_of, movable, orders, pictures_of, reordered, request_for
 from synth.judging.veto import Opinion, agreement, interval
 from tests.synth.judges import ORGAN, PICTURE, Fake, about, answer, choice, held, letter_of, record
@@ -250,11 +250,13 @@ def test_everything_that_can_be_asked_is_asked_at_once_and_the_order_of_answers_
 
 def test_the_plan_names_every_check_and_why_it_does_not_run() -> None:
     every: frozenset[Role] = frozenset({"teacher", "blind", "judge"})
-    assert planned(Judging(veto=Veto()), every, frozenset({"teacher"})) == dict.fromkeys(CHECKS, RUNS)
-    nobody = planned(Judging(veto=Veto()), frozenset(), frozenset())
+    opinions = Judging(rubric=Rubric(), veto=Veto())
+    assert planned(opinions, every, frozenset({"teacher", "judge"})) == dict.fromkeys(CHECKS, RUNS)
+    nobody = planned(opinions, frozenset(), frozenset())
     assert [name for name in CHECKS if nobody[name] == RUNS] == ["orders", "rewarding", "leak", "identifiers", "policy"]
     assert [name for name in CHECKS if planned(NOTHING, every, every)[name] != OFF] == ["rewarding"]
     assert len(prompt_ids(Judging(veto=Veto()))) == 3
+    assert len(prompt_ids(opinions)) == 5
     assert prompt_ids(NOTHING) == ()
 
 
