@@ -4,9 +4,11 @@
     python -m benchmarks.remix --write    and put the table into benchmarks/README.md
 
 The ledgers are invented (the schema that a run writes, keys at random, 20 sources, 3 stages, 2 samples for each
-record), because a mixture sees ids and numbers alone. Each size is measured in a process of its own, best of three,
-with everything that the command does: reading the ledger, choosing, ordering, writing the list and its note. No library
-beside us makes such a list from a finished corpus; what datatrove and Data-Juicer mix, they write out whole.
+record; each prompt for rewards has one of 5,000 wordings, half of them letters, and seven in ten of the others are
+answered yes), because a mixture sees ids and numbers alone. The mixture has a budget of tokens, weights, repeats, a
+cap, a curriculum, and answers balanced. Each size is measured in a process of its own, best of three, with everything
+that the command does: reading the ledger, choosing, ordering, writing the list and its note. No library beside us makes
+such a list from a finished corpus; what datatrove and Data-Juicer mix, they write out whole.
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ from benchmarks.report import machine, write
 from curate.remix import Asked
 from curate.remix import write as remix
 from curate.store import file_sha256
+from manifests.balance import Balance
+from manifests.curriculum import Phase
 from manifests.manifest import NAME, SCHEMA, Counts, LedgerPart, Manifest, Roots, Teacher
-from manifests.mixture import Caps, Mixture, Phase, Share
+from manifests.mixture import Caps, Mixture, Share
 from manifests.sample import STAGES
 from manifests.schema import LEDGER, SAMPLE
 
@@ -44,6 +48,11 @@ def invented(folder: Path, samples: int) -> None:
     keys = [rng.bytes(16).hex() for _ in range(records)]
     numbers = np.arange(samples)
     text = pa.array([""] * samples, pa.string())
+    rewarded = numbers % 3 == STAGES.index("rlvr")
+    lettered = rewarded & (numbers % 2 == 0)
+    wordings = np.array([f"{n:016x}" for n in range(1, 5001)])[rng.integers(0, 5000, samples)]
+    yes_no = np.array(["1" * 16, "2" * 16])[(rng.random(samples) < 0.3).astype(np.int64)]
+    answers = np.array([f"{n:016x}" for n in range(1, 101)])[rng.integers(0, 100, samples)]
     values = {
         "stage": pa.array(np.array(STAGES)[numbers % 3]),
         "shard": pa.array(np.char.add("shards/sft-", (numbers // 1000).astype(str))),
@@ -54,8 +63,13 @@ def invented(folder: Path, samples: int) -> None:
         "text_tokens": pa.array(rng.integers(20, 2000, samples)),
         "visual_tokens": pa.array(rng.integers(0, 3000, samples)),
         "pass_rate": pa.array(rng.integers(-1, 9, samples) / 8),
+        "verifier": pa.array(np.where(lettered, "mcq", np.where(rewarded, "yes_no", ""))),
+        "question": pa.array(np.where(rewarded, wordings, "")),
+        "answer": pa.array(np.where(lettered, answers, np.where(rewarded, yes_no, ""))),
+        "letter": pa.array(np.where(lettered, np.array(list("ABCD"))[rng.integers(0, 4, samples)], "")),
     }  # fmt: skip
-    drawn = pa.table([values[f.name].cast(f.type) for f in SAMPLE], names=[f.name for f in SAMPLE]).to_struct_array()
+    told = [values[f.name].cast(f.type) if f.name in values else pa.nulls(samples, f.type) for f in SAMPLE]
+    drawn = pa.table(told, names=[f.name for f in SAMPLE]).to_struct_array()
     drawn = drawn.combine_chunks() if isinstance(drawn, pa.ChunkedArray) else drawn
     lists = pa.ListArray.from_arrays(pa.array(np.arange(records + 1) * 2, pa.int32()), drawn)
     known = {
@@ -83,7 +97,8 @@ def measure(samples: int) -> None:
     """Print seconds and MiB of one size: the child's part."""
     shares = {f"source{n}": Share(weight=n + 1, max_repeat=2) for n in range(SOURCES)}
     easy_first = (Phase(min_pass_rate=0.6), Phase(min_pass_rate=0.3), Phase(min_pass_rate=0.0))
-    mixture = Mixture(tokens=samples * 900, caps=Caps(per_record=2), curriculum=easy_first)
+    even = Balance(at_most=0.5)
+    mixture = Mixture(tokens=samples * 900, caps=Caps(per_record=2), balance=even, curriculum=easy_first)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "out").mkdir()

@@ -8,7 +8,7 @@ at most the recipe's samples and bytes: sizes are exact, since every member's by
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from curate.pack import Entry, Range, unit_of
 from curate.store import unit_folder
 from curate.units import Unit
-from manifests.mixture import Mixture, Row, Share, check_names, draw, shortfall, table
-from manifests.offers import NAMED, Ints, Offers, identities
+from manifests.balance import Prior
+from manifests.mixture import Mixed, Row, Share, check_names, shortfall
+from manifests.mixture import mix as mixed_of
+from manifests.offers import NAMED, VERIFIED, Golds, Hashes, Ints, Offers, identities, numbers
 from manifests.sample import STAGES, sample_key
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class ShardPlan:
     shards: tuple[PlannedShard, ...]
     offers: pa.Table  # what was accepted: the columns of `curate.synthesize.OFFERS`, and `unit`
     table: tuple[Row, ...]
+    priors: tuple[Prior, ...]
     shortfall: int
     drafts: dict[str, dict[str, int]]  # task -> {"accepted": n, reason: n}
     teacher: dict[str, int]  # of the teacher's drafts: "accepted" and reasons
@@ -73,13 +76,14 @@ def plan_shards(recipe: Recipe, work: Path, spoken: Sequence[Unit]) -> ShardPlan
     training = np.flatnonzero(accepted["split"].to_numpy(zero_copy_only=False) == TRAIN)
     named = sorted({name for task in recipe.tasks for name in [task.task]} | set(offers.terms["task"]))
     check_names(recipe.mixture, {"source": [s.called for s in recipe.sources], "task": named})
-    draws = _draws(recipe.mixture, shares(recipe), recipe.seed, offers, training)
-    rows = tuple(table(offers.chosen(training), shares(recipe), recipe.mixture, recipe.seed))
+    mixed = mixed_of(offers.chosen(training), shares(recipe), recipe.mixture, recipe.seed)
+    draws = _draws(mixed, offers, training)
     return ShardPlan(
         shards=tuple(_shards(recipe, accepted, draws)),
         offers=accepted,
-        table=rows,
-        shortfall=shortfall(rows, recipe.mixture),
+        table=mixed.rows,
+        priors=mixed.priors,
+        shortfall=shortfall(mixed.rows, recipe.mixture),
         drafts=outcomes(every, "task"),
         teacher=outcomes(every.filter(every["by_teacher"]), "by_teacher").get("True", {}),
         written=int(accepted["by_teacher"].to_numpy(zero_copy_only=False)[draws.rows].sum()),
@@ -138,16 +142,22 @@ def offers_of(rows: pa.Table) -> Offers:
         tokens=tokens.to_numpy().astype(np.int64),
         pass_rate=np.where(rates < 0, np.nan, rates),
         group=groups[:, 0] ^ groups[:, 1],
+        gold=Golds(*(_numbers(rows[name]) for name in VERIFIED)),
         names=names,
         terms=terms,
     )
 
 
-def _draws(
-    mixture: Mixture, shares: Mapping[str, Share], seed: int, offers: Offers, training: NDArray[np.intp]
-) -> _Draws:
-    drawn = draw(offers.chosen(training), shares, mixture, seed)
-    held = np.setdiff1d(np.arange(len(offers)), training)
+def _numbers(column: pa.ChunkedArray) -> Hashes:
+    """The numbers of digests or words; each value is looked at once."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    found = numbers(encoded.dictionary.to_pylist())
+    return found[encoded.indices.to_numpy(zero_copy_only=False)] if len(column) else found
+
+
+def _draws(mixed: Mixed, offers: Offers, training: NDArray[np.intp]) -> _Draws:
+    drawn = mixed.drawn
+    held = np.delete(np.arange(len(offers)), training)
     identity = offers.chosen(held)
     held = held[np.lexsort((identity.part, identity.stage, identity.identity[:, 1], identity.identity[:, 0]))]
     zeros = np.zeros(len(held), np.int64)
@@ -222,8 +232,8 @@ def _cut(sizes: Sequence[int], max_samples: int, max_bytes: int) -> Iterator[tup
         yield first, len(sizes), size
 
 
-def table_text(rows: Sequence[Row], missing: int) -> str:
-    """Expected against available, as a person reads it."""
+def table_text(rows: Sequence[Row], missing: int, priors: Sequence[Prior]) -> str:
+    """Expected against available, and what a guesser knows of each stage, as a person reads it."""
     widest = max([len(row.source) for row in rows] + [6]) + 2
     head = f"{'stage':<10}{'of':<{widest}}{'available':>12}{'expected':>12}{'tokens':>16}{'expected':>16}"
     lines = [
@@ -232,4 +242,15 @@ def table_text(rows: Sequence[Row], missing: int) -> str:
         for r in rows
     ]
     short = [f"{missing:,} fewer than asked: what may give is exhausted"] if missing else []
-    return "\n".join([head, *lines, *short])
+    return "\n".join([head, *lines, *short, *map(_prior_text, priors)])
+
+
+def _prior_text(prior: Prior) -> str:
+    """`rlvr: saying each question's most frequent answer is right on 39.2 % of what is offered, 33.1 % of the draws`"""
+    offered, drawn = (
+        f"{right / whole:.1%}".replace("%", " %") if whole else "none"
+        for whole, right in ((prior.offered, prior.offered_right), (prior.drawn, prior.drawn_right))
+    )
+    said = f"{prior.stage}: saying each question's most frequent answer is right on {offered} of what is offered, "
+    left = f"; the balance leaves out {prior.left_out:,}" if prior.left_out else ""
+    return f"{said}{drawn} of the draws{left}"

@@ -5,7 +5,8 @@ of them stand in which order, how often. It is two files, written whole:
 
     mixture.parquet   one row a draw: position, key, repeat, phase, stage, split, shard, offset, size_bytes, source,
                       task, kind, modality, text_tokens, visual_tokens; held-out samples once, behind the others
-    mixture.json      the mixture, the output's fingerprint and roots, the table of expected against available
+    mixture.json      the mixture, the output's fingerprint and roots, the table of expected against available, the
+                      priors of answers
 
 What an output left out when it was made is not there to be drawn: for re-mixing, make it without budgets and weights.
 Repeats in its shards count once. `curate export --draws` follows such a list.
@@ -30,16 +31,20 @@ from curate import mix
 from curate.mix import TRAIN, offers_of
 from curate.recipe import load, override
 from curate.store import write_atomic
+from manifests.balance import Prior
 from manifests.config import recipe_error
-from manifests.manifest import Manifest, read_manifest
-from manifests.mixture import Mixture, Row, Share, check_names, draw, shortfall, table
-from manifests.offers import NAMED
+from manifests.errors import RecipeError
+from manifests.manifest import SCHEMA, Manifest, read_manifest
+from manifests.mixture import Mixture, Row, Share, check_names, shortfall
+from manifests.mixture import mix as mixed_of
+from manifests.offers import NAMED, VERIFIED
 
 LIST = "mixture.parquet"
 NOTE = "mixture.json"
 OF_RECORD = ("key", "source", "kind", "modality", "group", "split")
 OF_SAMPLE = (
     "stage", "shard", "offset", "size_bytes", "task", "part", "repeat", "text_tokens", "visual_tokens", "pass_rate",
+    *VERIFIED,
 )  # fmt: skip
 WRITTEN = (
     "key", "stage", "split", "shard", "offset", "size_bytes", "source", "task", "kind", "modality", "text_tokens",
@@ -51,12 +56,15 @@ WRITTEN = (
 class Remix:
     draws: pa.Table
     rows: tuple[Row, ...]
+    priors: tuple[Prior, ...]
     shortfall: int
 
 
 def samples_of(out: Path, manifest: Manifest) -> pa.Table:
     """One row per sample of the output, repeats left out: what its ledger says of it and of its record; `sample` is
-    its key."""
+    its key. Raises `RecipeError` for an output of another version."""
+    if manifest.schema_ != SCHEMA:
+        raise RecipeError(f"'{out}' has schema {manifest.schema_!r}, this version mixes {SCHEMA}: run the recipe again")
     parts = []
     for part in manifest.ledger:
         rows = pq.read_table(out / part.path, columns=[*OF_RECORD, "samples"])
@@ -76,8 +84,9 @@ def remix(samples: pa.Table, shares: Mapping[str, Share], mixture: Mixture, seed
     training = np.flatnonzero(samples["split"].to_numpy(zero_copy_only=False) == TRAIN)
     names = {name: list(offers.terms[name]) for name in NAMED}
     check_names(mixture, {**names, "source": [*names["source"], *shares]})
-    drawn = draw(offers.chosen(training), shares, mixture, seed)
-    held = np.setdiff1d(np.arange(len(offers)), training)
+    mixed = mixed_of(offers.chosen(training), shares, mixture, seed)
+    drawn = mixed.drawn
+    held = np.delete(np.arange(len(offers)), training)
     order = np.concatenate([training[drawn.offer], held])
     nothing = np.zeros(len(held), np.int64)
     chosen = samples.take(pa.array(order)).select(["sample", *WRITTEN[1:]]).rename_columns(list(WRITTEN))
@@ -85,8 +94,7 @@ def remix(samples: pa.Table, shares: Mapping[str, Share], mixture: Mixture, seed
     columns["phase"] = np.concatenate([drawn.phase, nothing])
     for name, values in columns.items():
         chosen = chosen.append_column(name, pa.array(values, pa.int64()))
-    rows = tuple(table(offers.chosen(training), shares, mixture, seed))
-    return Remix(chosen, rows, shortfall(rows, mixture))
+    return Remix(chosen, mixed.rows, mixed.priors, shortfall(mixed.rows, mixture))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +135,14 @@ def write(out: Path, to: Path, wanted: Asked) -> Remix:
     pq.write_table(made.draws, unfinished, compression="zstd")
     unfinished.replace(to / LIST)
     note = {
-        "schema": "medcurate-mixture/1",
+        "schema": "medcurate-mixture/2",
         "fingerprint": manifest.fingerprint,
         "roots": manifest.roots.model_dump(),
         "seed": seed,
         "mixture": mixture.model_dump(mode="json"),
         "shares": {name: share.model_dump(mode="json") for name, share in sorted(shares.items())},
         "table": [dataclasses.asdict(row) for row in made.rows],
+        "priors": [dataclasses.asdict(prior) for prior in made.priors],
         "shortfall": made.shortfall,
     }
     write_atomic(to / NOTE, (json.dumps(note, indent=1) + "\n").encode())

@@ -5,7 +5,11 @@ stage and one source (or task, modality, kind: `by`) are a **cell**. What comes 
 
 - `caps` first: of the drafts of one record (or group: patient, article, video) in one stage that many are offered on,
   the others are not.
+- `balance` next: no answer holds more than a stated share of the draws of its family of questions
+  (`manifests.balance`). Where budgets, weights or repeats would break it, what is too much is left out and others are
+  drawn for it; it goes before the number asked.
 - No budget, no weight anywhere: every offer once.
+- Each stage mixes by `shares` and by what its sources say, but for the cells that `stage_shares` names in that stage.
 - Cells with `epochs` or `samples` of their own get exactly these (within `max_repeat`); the others share what is left.
 - Weights, of cells or of stages, and no budget: the largest draw in which the proportions hold, to less than one draw,
   and no cell gives more than `max_repeat` times its offers. The scarcest cell decides.
@@ -33,22 +37,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from manifests.balance import Balance, Families, Prior, families, priors, surplus
 from manifests.config import Config, unknown
+from manifests.curriculum import Phase, phases
 from manifests.errors import RecipeError
 from manifests.offers import Drawn, Ints, Offers, hashed, ranked
-from manifests.sample import STAGES
+from manifests.quotas import exact, fill, largest
+from manifests.sample import STAGES, StageName
 
-Stage = Literal["pretrain", "sft", "rlvr"]
 By = Literal["source", "task", "modality", "kind"]
 Cell = tuple[str, str]  # (stage, source or what `by` says)
-K = TypeVar("K", str, Cell)
+Shares = dict[str, dict[str, "Share"]]  # by stage and name
 TEMPERATURE_DIGITS = 12
+ROUNDS = 6  # in which others are drawn for what a balance left out
 
 
 class Caps(Config):
@@ -62,7 +69,8 @@ class Caps(Config):
 class Share(Config):
     """How much of a stage a cell gives. `weight`: its part of the budget (None: by what it offers). `max_repeat`: how
     often an offer may be drawn. `epochs`: exactly so many passes over its offers (0.5: half of them), which it may
-    repeat for. `samples`: exactly that many draws. `at_most`: no more draws than that. All of them for each stage."""
+    repeat for. `samples`: exactly that many draws. `at_most`: no more draws than that. All of them for each stage, in
+    `stage_shares` for one."""
 
     weight: float | None = None
     max_repeat: int = Field(default=1, ge=1)
@@ -84,37 +92,21 @@ class Share(Config):
         return self.epochs is not None or self.samples is not None
 
 
-class Phase(Config):
-    """A phase of the curriculum: the draws that meet all that it says."""
-
-    source: tuple[str, ...] = ()
-    task: tuple[str, ...] = ()
-    modality: tuple[str, ...] = ()
-    kind: tuple[str, ...] = ()
-    min_tokens: int | None = Field(default=None, ge=0)
-    max_tokens: int | None = Field(default=None, ge=0)
-    min_pass_rate: float | None = Field(default=None, ge=0, le=1)
-    max_pass_rate: float | None = Field(default=None, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Phase:
-        if self == Phase.model_construct():
-            raise ValueError("a phase without a condition; give one, e.g. {task: [mcq]} or {min_pass_rate: 0.5}")
-        return self
-
-
 class Mixture(Config):
-    """Budgets, how stages and cells share them, caps and order; the defaults take every offer once."""
+    """Budgets, how stages and cells share them, caps, balance and order; the defaults take every offer once. What
+    `stage_shares` says of a cell stands for that stage instead of what `shares`, or the source itself, says of it."""
 
     samples: int | None = Field(default=None, gt=0)
     tokens: int | None = Field(default=None, gt=0)
-    stage_samples: dict[Stage, int] = Field(default_factory=dict)
-    stage_tokens: dict[Stage, int] = Field(default_factory=dict)
-    stage_weights: dict[Stage, float] | None = None
+    stage_samples: dict[StageName, int] = Field(default_factory=dict)
+    stage_tokens: dict[StageName, int] = Field(default_factory=dict)
+    stage_weights: dict[StageName, float] | None = None
     temperature: float | None = Field(default=None, gt=0, le=1000)
     by: By = "source"
     shares: dict[str, Share] = Field(default_factory=dict)
+    stage_shares: dict[StageName, dict[str, Share]] = Field(default_factory=dict)
     caps: Caps = Caps()
+    balance: Balance | None = None
     curriculum: tuple[Phase, ...] = ()
 
     @model_validator(mode="after")
@@ -159,39 +151,104 @@ class Row:
     expected_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """The draws, what each cell gives of them, and what a guesser knows before and after."""
+
+    drawn: Drawn
+    rows: tuple[Row, ...]
+    priors: tuple[Prior, ...]
+
+
 # ----------------------------------------------------------------------------------------------------- what one calls
-def draw(offers: Offers, shares: Mapping[str, Share], mixture: Mixture, seed: int) -> Drawn:
+def mix(offers: Offers, shares: Mapping[str, Share], mixture: Mixture, seed: int) -> Mixed:
     """The exact list of draws in a seeded order; the same for any order of `offers`.
 
-    `shares` are those of the sources, which count where `mixture.by` is `source`; `mixture.shares` go before them. An
-    offer that is given twice counts once. Raises `RecipeError` where all weights are 0.
+    `shares` are those of the sources, which count where `mixture.by` is `source`; `mixture.shares` go before them, and
+    `mixture.stage_shares` before both. An offer that is given twice counts once. Raises `RecipeError` where all weights
+    are 0.
     """
     kept = _capped(offers, mixture.caps, seed)
-    chosen = offers.chosen(kept)
-    cells, codes = _cells(chosen, mixture.by)
-    asked = _asked(chosen, cells, codes, _shares(shares, mixture), mixture)
-    picked = [_take(chosen, np.flatnonzero(codes == number), asked[cell], seed) for number, cell in enumerate(cells)]
-    which = np.concatenate([w for w, _ in picked]) if picked else np.zeros(0, np.intp)
-    repeat = np.concatenate([r for _, r in picked]) if picked else np.zeros(0, np.int64)
-    drawn = chosen.chosen(which)
-    phase = _phases(drawn, mixture.curriculum)
+    kept = kept[np.argsort(hashed(seed, "take", offers.chosen(kept)), kind="stable")]
+    capped = offers.chosen(kept)  # from here on the order of rows is that of the seeded hash
+    found = families(capped, "question")
+    which, repeat, left_out = _settled(capped, found, shares, mixture)
+    drawn = capped.chosen(which)
+    phase = phases(drawn, mixture.curriculum)
     order = np.lexsort((repeat, *_identity(drawn), hashed(seed, "order", drawn, repeat), phase))
-    return Drawn(kept[which[order]], repeat[order], phase[order])
+    made = Drawn(kept[which[order]], repeat[order], phase[order])
+    return Mixed(made, _rows(capped, mixture.by, which), priors(found, which, left_out))
 
 
-def table(offers: Offers, shares: Mapping[str, Share], mixture: Mixture, seed: int = 0) -> list[Row]:
-    """What `draw` takes of each cell, by stage and name."""
-    kept = offers.chosen(_capped(offers, mixture.caps, seed))
-    cells, codes = _cells(kept, mixture.by)
-    asked = _asked(kept, cells, codes, _shares(shares, mixture), mixture)
-    rows = []
-    for number, cell in enumerate(cells):
-        members = np.flatnonzero(codes == number)
-        which, _ = _take(kept, members, asked[cell], seed)
-        rows.append(
-            Row(*cell, len(members), len(which), int(kept.tokens[members].sum()), int(kept.tokens[which].sum()))
-        )
-    return rows
+def _settled(
+    capped: Offers, found: Families, sources: Mapping[str, Share], mixture: Mixture
+) -> tuple[NDArray[np.intp], Ints, Ints]:
+    """What is drawn and how often, and how many each stage's balance left out.
+
+    The balance holds of what is offered first. Budgets, weights and repeats may break it; then the offers that are too
+    many are taken out and others drawn for them, and what is still too much after some rounds is not replaced.
+    """
+    balance = mixture.balance
+    left_out = np.zeros(len(STAGES), np.int64)
+    cells, codes = _cells(capped, mixture.by)
+    shares = _shares(sources, mixture, cells)
+    every = np.arange(len(capped))
+    if balance is None:
+        return *_picked(every, cells, codes, capped.tokens, shares, mixture), left_out
+    if balance.by != "question":
+        found = families(capped, balance.by)
+    open_ = surplus(found, balance, every, np.zeros(len(capped), np.int64)) == 0
+    for left in reversed(range(ROUNDS)):
+        which, repeat = _picked(np.flatnonzero(open_), cells, codes, capped.tokens, shares, mixture)
+        gone = surplus(found.chosen(which), balance, which, repeat, replaced=True)
+        first = which[(gone > 0) & (repeat == 0)]
+        if not len(first) or not left:
+            break
+        open_[first] = False
+        open_[_behind(found.axes[0].cell, which[(gone == 1) & (repeat == 0)])] = False
+    gone = surplus(found.chosen(which), balance, which, repeat)
+    left_out += np.bincount(capped.stage[~open_], minlength=len(STAGES))
+    left_out += np.bincount(capped.stage[which[gone > 0]], minlength=len(STAGES))
+    return which[gone == 0], repeat[gone == 0], left_out
+
+
+def _behind(cell: Ints, gone: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Rows of the same answer that come after one that was too many."""
+    first = np.full(int(cell.max(initial=-1)) + 1, len(cell), np.int64)
+    np.minimum.at(first, cell[gone], gone)
+    return (cell >= 0) & (np.arange(len(cell)) >= np.append(first, len(cell))[cell])
+
+
+def _picked(
+    members: NDArray[np.intp], cells: Sequence[Cell], codes: Ints, tokens: Ints, shares: Shares, mixture: Mixture
+) -> tuple[NDArray[np.intp], Ints]:
+    """What every cell gives: rows among `members`, and which use of each."""
+    whose = codes[members]
+    once = np.bincount(whose, minlength=len(cells)).tolist()
+    sums = _sums(whose, tokens[members], len(cells))
+    asked = _asked({cell: (once[n], sums[n]) for n, cell in enumerate(cells) if once[n]}, shares, mixture)
+    grouped = members[np.argsort(whose.astype(np.int32), kind="stable")]
+    ends = np.cumsum(once)
+    picked = [
+        _take(grouped[ends[n] - once[n] : ends[n]], tokens, asked[cell]) for n, cell in enumerate(cells) if once[n]
+    ]
+    which = np.concatenate([w for w, _ in picked]) if picked else np.zeros(0, np.intp)
+    return which, np.concatenate([r for _, r in picked]) if picked else np.zeros(0, np.int64)
+
+
+def _rows(offers: Offers, by: str, which: NDArray[np.intp]) -> tuple[Row, ...]:
+    """What is offered and drawn of each cell, by stage and name."""
+    cells, codes = _cells(offers, by)
+    offered, drawn = (np.bincount(c, minlength=len(cells)).tolist() for c in (codes, codes[which]))
+    tokens, taken = (_sums(c, offers.tokens[w], len(cells)) for c, w in ((codes, slice(None)), (codes[which], which)))
+    return tuple(Row(*cell, *numbers) for cell, *numbers in zip(cells, offered, drawn, tokens, taken, strict=True))
+
+
+def _sums(codes: Ints, values: Ints, number: int) -> list[int]:
+    sums = np.zeros(number, np.int64)
+    np.add.at(sums, codes, values)
+    found: list[int] = sums.tolist()
+    return found
 
 
 def shortfall(rows: Sequence[Row], mixture: Mixture) -> int:
@@ -228,9 +285,12 @@ class _Supply:
     fixed: int | None  # draws that do not depend on others
 
 
-def _shares(sources: Mapping[str, Share], mixture: Mixture) -> dict[str, Share]:
-    found = {**(sources if mixture.by == "source" else {}), **mixture.shares}
-    if found and all(share.weight == 0 for share in found.values()):
+def _shares(sources: Mapping[str, Share], mixture: Mixture, cells: Sequence[Cell]) -> Shares:
+    general = {**(sources if mixture.by == "source" else {}), **mixture.shares}
+    found: Shares = {stage: {**general, **mixture.stage_shares.get(stage, {})} for stage in STAGES}
+    given = [share for of_stage in found.values() for share in of_stage.values()]
+    free = any(name not in found[stage] for stage, name in cells)
+    if given and not free and all(share.weight == 0 for share in given):
         raise RecipeError(f"the weights of all {mixture.by}s are 0; give at least one a weight above 0")
     return found
 
@@ -247,24 +307,16 @@ def _cells(offers: Offers, by: str) -> tuple[list[Cell], Ints]:
     return [named[n] for n in order], places[codes] if len(codes) else np.zeros(0, np.int64)
 
 
-def _asked(
-    offers: Offers, cells: Sequence[Cell], codes: Ints, shares: Mapping[str, Share], mixture: Mixture
-) -> dict[Cell, _Ask]:
-    """What is asked of every cell."""
-    once = np.bincount(codes, minlength=len(cells))
-    tokens = np.zeros(len(cells), np.int64)
-    np.add.at(tokens, codes, offers.tokens)
-    supplies = {}
-    for number, cell in enumerate(cells):
-        share = shares.get(cell[1], Share())
-        supplies[cell] = _supply(int(once[number]), int(tokens[number]), share, _unit(cell[0], mixture))
+def _asked(offered: Mapping[Cell, tuple[int, int]], shares: Shares, mixture: Mixture) -> dict[Cell, _Ask]:
+    """What is asked of every cell, of its offers and their tokens."""
+    supplies = {
+        cell: _supply(once, tokens, shares[cell[0]].get(cell[1], Share()), _unit(cell[0], mixture))
+        for cell, (once, tokens) in offered.items()
+    }
     free = {cell: s for cell, s in supplies.items() if s.fixed is None}
     weights = _weights(free, shares, mixture)
     limits = {cell: s.most for cell, s in free.items()}
-    taken = _taken(
-        supplies, dict(zip(cells, map(int, once), strict=True)), dict(zip(cells, map(int, tokens), strict=True))
-    )
-    parts = _parts(weights, limits, free, taken, mixture, shares)
+    parts = _parts(weights, limits, free, _taken(supplies, offered), mixture, shares)
     asked = {cell: _Ask(parts.get(cell, 0), s.unit) for cell, s in free.items()}
     return asked | {cell: _Ask(s.fixed, "samples") for cell, s in supplies.items() if s.fixed is not None}
 
@@ -286,48 +338,52 @@ def _supply(once: int, tokens: int, share: Share, unit: Literal["samples", "toke
     return _Supply(unit, tokens, tokens * most // max(once, 1), fixed)
 
 
-def _taken(supplies: Mapping[Cell, _Supply], once: Mapping[Cell, int], tokens: Mapping[Cell, int]) -> Counter[str]:
+def _taken(supplies: Mapping[Cell, _Supply], offered: Mapping[Cell, tuple[int, int]]) -> Counter[str]:
     """What cells with a number of their own take of each stage's budget; of tokens, on average of their offers."""
     taken = Counter[str]()
     for cell, supply in supplies.items():
         if supply.fixed is not None:
-            mean = 1 if supply.unit == "samples" else Fraction(tokens[cell], max(once[cell], 1))
+            once, tokens = offered[cell]
+            mean = 1 if supply.unit == "samples" else Fraction(tokens, once)
             taken[cell[0]] += int(supply.fixed * mean)
     return taken
 
 
-def _weights(free: Mapping[Cell, _Supply], shares: Mapping[str, Share], mixture: Mixture) -> dict[Cell, Fraction]:
-    explicit = any(share.weight is not None for share in shares.values())
+def _weighted(shares: Mapping[str, Share]) -> bool:
+    return any(share.weight is not None for share in shares.values())
+
+
+def _weights(free: Mapping[Cell, _Supply], shares: Shares, mixture: Mixture) -> dict[Cell, Fraction]:
     weights = {}
     for cell, supply in free.items():
-        stated = shares[cell[1]].weight if cell[1] in shares else None
+        stated = shares[cell[0]][cell[1]].weight if cell[1] in shares[cell[0]] else None
         if stated is not None:
             weights[cell] = exact(stated)
         elif mixture.temperature is not None:
             weights[cell] = Fraction(f"{supply.once ** (1 / mixture.temperature):.{TEMPERATURE_DIGITS}g}")
         else:
-            weights[cell] = Fraction(1) if explicit else Fraction(supply.once)
+            weights[cell] = Fraction(1) if _weighted(shares[cell[0]]) else Fraction(supply.once)
     return weights
 
 
 def _parts(
     weights: Mapping[Cell, Fraction], limits: Mapping[Cell, int], free: Mapping[Cell, _Supply],
-    taken: Mapping[str, int], mixture: Mixture, shares: Mapping[str, Share],
+    taken: Mapping[str, int], mixture: Mixture, shares: Shares,
 ) -> dict[Cell, int]:  # fmt: skip
     """What each cell without a number of its own gives, in the unit of its stage's budget."""
     cells: dict[str, list[Cell]] = {}
     for cell in sorted(free):
         cells.setdefault(cell[0], []).append(cell)
-    weighted = mixture.stage_weights is not None or mixture.temperature is not None
-    weighted = weighted or any(share.weight is not None for share in shares.values())
+    proportional = mixture.stage_weights is not None or mixture.temperature is not None
     supply = {}
     for stage, members in cells.items():
+        weighted = proportional or _weighted(shares[stage])
         open_ = {c: weights[c] for c in members if weights[c]}
         budgeted = mixture.whole is not None or stage in mixture.stage_samples or stage in mixture.stage_tokens
         if budgeted:
             supply[stage] = sum(limits[c] for c in open_)
         else:
-            supply[stage] = _largest(open_, limits) if weighted else sum(min(free[c].once, limits[c]) for c in open_)
+            supply[stage] = largest(open_, limits) if weighted else sum(min(free[c].once, limits[c]) for c in open_)
     totals = _stage_totals(_stage_weights(cells, free, weights, mixture), supply, taken, mixture)
     parts: dict[Cell, int] = {}
     for stage, members in cells.items():
@@ -360,51 +416,7 @@ def _stage_totals(
         return fill(weights, supply, max(0, mixture.whole - sum(taken.values())))
     if mixture.stage_weights is None:
         return dict(supply)
-    return fill(weights, supply, _largest(weights, supply))
-
-
-def _largest(weights: Mapping[K, Fraction], limits: Mapping[K, int]) -> int:
-    """The largest total whose proportional parts stay within the limits."""
-    whole = sum(weights.values())
-    return min((int(limits[k] * whole // weight) for k, weight in weights.items()), default=0)
-
-
-def fill(weights: Mapping[K, Fraction], limits: Mapping[K, int], total: int) -> dict[K, int]:
-    """`total` in proportion to positive weights and within the limits: water-filling, then largest remainders.
-
-    The parts add up to `total`, or to the sum of the limits where that is less. Each is less than one away from its
-    share of what the parts at their limits leave.
-    """
-    parts: dict[K, int] = {}
-    open_ = dict(weights)
-    left = total
-    while open_:
-        whole = sum(open_.values())
-        full = {k for k, weight in open_.items() if weight * left >= limits[k] * whole}
-        if not full:
-            break
-        for k in full:  # all at once: what they leave only raises the others' parts
-            parts[k] = limits[k]
-            del open_[k]
-        left = total - sum(parts.values())
-    return parts | _rounded(open_, left)
-
-
-def _rounded(weights: Mapping[K, Fraction], total: int) -> dict[K, int]:
-    """Largest remainders (Hamilton), ties to the smaller name."""
-    if not weights:
-        return {}
-    whole = sum(weights.values())
-    parts = {k: int(total * weight // whole) for k, weight in weights.items()}
-    by_remainder = sorted(weights, key=lambda k: (parts[k] - total * weights[k] / whole, k))
-    for k in by_remainder[: total - sum(parts.values())]:
-        parts[k] += 1
-    return parts
-
-
-def exact(weight: float) -> Fraction:
-    """A weight as the decimal number that the user wrote: 0.1 is one tenth."""
-    return Fraction(repr(float(weight)))
+    return fill(weights, supply, largest(weights, supply))
 
 
 def _check_weight(what: str, weight: float) -> None:
@@ -436,49 +448,22 @@ def _capped(offers: Offers, caps: Caps, seed: int) -> NDArray[np.intp]:
     return kept
 
 
-def _take(offers: Offers, members: NDArray[np.intp], asked: _Ask, seed: int) -> tuple[NDArray[np.intp], Ints]:
-    """What is asked of a cell: whole epochs in the order of the hash, then the beginning of one more."""
-    mine = offers.chosen(members)
-    ordered = members[np.lexsort((*_identity(mine), hashed(seed, "take", mine)))]
-    if asked.unit == "samples":
-        count = asked.number if len(ordered) else 0
-    else:
-        sums = np.cumsum(offers.tokens[ordered])
-        whole = int(sums[-1]) if len(sums) else 0
-        epochs, rest = divmod(asked.number, whole) if whole else (0, 0)
+def _take(ordered: NDArray[np.intp], tokens: Ints, asked: _Ask) -> tuple[NDArray[np.intp], Ints]:
+    """What is asked of a cell's rows: whole epochs in their order, then the beginning of one more."""
+    count = asked.number
+    if asked.unit == "tokens":
+        sums = np.cumsum(tokens[ordered])
+        epochs, rest = divmod(asked.number, int(sums[-1])) if sums[-1] else (0, 0)
         count = epochs * len(ordered) + int(np.searchsorted(sums, rest, side="right"))
     places = np.arange(count)
-    return ordered[places % max(len(ordered), 1)], places // max(len(ordered), 1)
-
-
-def _phases(drawn: Offers, curriculum: Sequence[Phase]) -> Ints:
-    """The first phase whose conditions each draw meets; behind all of them where it meets none."""
-    phase = np.full(len(drawn), len(curriculum), np.int64)
-    for number, one in reversed(list(enumerate(curriculum))):
-        phase[_meets(drawn, one)] = number
-    return phase
-
-
-def _meets(drawn: Offers, phase: Phase) -> NDArray[np.bool_]:
-    met = np.ones(len(drawn), np.bool_)
-    for name in ("source", "task", "modality", "kind"):
-        wanted: tuple[str, ...] = getattr(phase, name)
-        if wanted:
-            codes = [number for number, term in enumerate(drawn.terms[name]) if term in wanted]
-            met &= np.isin(drawn.names[name], codes)
-    for low, high, column in (
-        (phase.min_tokens, phase.max_tokens, drawn.tokens),
-        (phase.min_pass_rate, phase.max_pass_rate, drawn.pass_rate),
-    ):
-        met &= column >= low if low is not None else True
-        met &= column <= high if high is not None else True
-    return met
+    return ordered[places % len(ordered)], places // len(ordered)
 
 
 def check_names(mixture: Mixture, known: Mapping[str, Sequence[str]]) -> None:
     """Raise `RecipeError` for a share or phase of a name that there is not; `known` are the names of each column, those
     of a column that it lacks are not checked."""
-    named: list[tuple[str, str]] = [(mixture.by, name) for name in mixture.shares]
+    in_stages = [name for shares in mixture.stage_shares.values() for name in shares]
+    named: list[tuple[str, str]] = [(mixture.by, name) for name in (*mixture.shares, *in_stages)]
     for phase in mixture.curriculum:
         named += [(column, name) for column in known for name in getattr(phase, column)]
     for column, name in named:

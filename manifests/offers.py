@@ -21,12 +21,14 @@ from manifests.sample import STAGES
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
+SHORT = 16  # hexadecimal digits of a 64-bit digest
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Offer:
     """Draft number `part` of record `key` to `stage`. `tokens` are those of its text and of what it shows; `pass_rate`
-    is the share of a teacher's right answers, NaN where nobody tried."""
+    is the share of a teacher's right answers, NaN where nobody tried. Of a verified answer: its verifier, the
+    wording of the question, the answer and the letter of its option, "" where there is none (`synth.priors`)."""
 
     key: str
     source: str
@@ -38,6 +40,23 @@ class Offer:
     group: str = ""
     tokens: int = 0
     pass_rate: float = float("nan")
+    verifier: str = ""
+    question: str = ""
+    answer: str = ""
+    letter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Golds:
+    """What is verified of offers, as columns of 64-bit numbers that tell values apart; 0 where there is none."""
+
+    verifier: Hashes
+    question: Hashes
+    answer: Hashes
+    letter: Hashes
+
+    def chosen(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Golds:
+        return Golds(self.verifier[which], self.question[which], self.answer[which], self.letter[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,7 @@ class Offers:
     tokens: Ints
     pass_rate: NDArray[np.float64]
     group: Hashes
+    gold: Golds
     names: dict[str, Ints]  # source, task, modality, kind
     terms: dict[str, tuple[str, ...]]
 
@@ -60,7 +80,7 @@ class Offers:
         return dataclasses.replace(
             self,
             identity=self.identity[which], stage=self.stage[which], part=self.part[which], tokens=self.tokens[which],
-            pass_rate=self.pass_rate[which], group=self.group[which],
+            pass_rate=self.pass_rate[which], group=self.group[which], gold=self.gold.chosen(which),
             names={name: codes[which] for name, codes in self.names.items()},
         )  # fmt: skip
 
@@ -80,12 +100,14 @@ class Offers:
             tokens=np.array([o.tokens for o in offers], np.int64),
             pass_rate=np.array([o.pass_rate for o in offers], np.float64),
             group=identities([o.group or o.key for o in offers])[:, 0] if offers else np.zeros(0, np.uint64),
+            gold=Golds(*(numbers([getattr(o, name) for o in offers]) for name in VERIFIED)),
             names=names,
             terms=terms,
         )
 
 
 NAMED = ("source", "task", "modality", "kind")
+VERIFIED = ("verifier", "question", "answer", "letter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +126,7 @@ def identities(keys: Sequence[str]) -> Hashes:
     """(n, 2) uint64 of keys: a key of 32 hexadecimal digits is its own number, any other its digest."""
     if not keys:
         return np.zeros((0, 2), np.uint64)
-    if all(len(key) == 32 for key in keys):
+    if set(map(len, keys)) == {32}:
         text = "".join(keys)
         if HEXADECIMAL.fullmatch(text[:32]) and set(text) <= set("0123456789abcdef"):
             return np.frombuffer(bytes.fromhex(text), ">u8").reshape(-1, 2).astype(np.uint64)
@@ -113,6 +135,20 @@ def identities(keys: Sequence[str]) -> Hashes:
 
 def _identity(key: str) -> bytes:
     return bytes.fromhex(key) if HEXADECIMAL.fullmatch(key) else hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def numbers(digests: Sequence[str]) -> Hashes:
+    """(n,) uint64 of 64-bit digests in hexadecimal; of other texts their digests, and 0 of none."""
+    if not digests:
+        return np.zeros(0, np.uint64)
+    plain = [one or "0" * SHORT for one in digests]
+    if set(map(len, plain)) != {SHORT} or not set(text := "".join(plain)) <= set("0123456789abcdef"):
+        text = "".join(_short(one) if one else "0" * SHORT for one in digests)
+    return np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=SHORT // 2).hexdigest()
 
 
 def hashed(seed: int, purpose: str, offers: Offers, repeat: Ints | None = None) -> Hashes:

@@ -13,9 +13,11 @@ from pydantic import ValidationError
 
 from manifests import mixture as mixtures
 from manifests.config import recipe_error
+from manifests.curriculum import Phase
 from manifests.errors import RecipeError
-from manifests.mixture import Caps, Mixture, Phase, Row, Share, exact, fill
+from manifests.mixture import Caps, Mixture, Row, Share
 from manifests.offers import Offer, Offers, identities
+from manifests.quotas import exact, fill
 from manifests.sample import STAGES, sample_key
 
 Shares = dict[str, Share]
@@ -32,13 +34,13 @@ class Draw:
 
 
 def draw(offers: list[Offer], shares: Shares, mixture: Mixture, seed: int) -> list[Draw]:
-    drawn = mixtures.draw(Offers.of(offers), shares, mixture, seed)
+    drawn = mixtures.mix(Offers.of(offers), shares, mixture, seed).drawn
     pairs = zip(drawn.offer.tolist(), drawn.repeat.tolist(), strict=True)
     return [Draw(offers[n].key, offers[n].stage, offers[n].part, repeat) for n, repeat in pairs]
 
 
 def table(offers: list[Offer], shares: Shares, mixture: Mixture) -> list[Row]:
-    return mixtures.table(Offers.of(offers), shares, mixture)
+    return list(mixtures.mix(Offers.of(offers), shares, mixture, 0).rows)
 
 
 def shortfall(offers: list[Offer], shares: Shares, mixture: Mixture) -> int:
@@ -141,6 +143,7 @@ def test_the_order_of_the_input_is_immaterial(offers: list[Offer], shares: Share
     assert draw(mixed_offers + mixed_offers[:3], mixed_shares, mixture, 3) == first
 
 
+@pytest.mark.slow
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_adding_a_source_changes_no_choice_within_the_others(old: int, new: int) -> None:
     here = offers_of("a", "sft", 20, parts=2)
@@ -224,6 +227,8 @@ def test_filling_is_fair(world: dict[str, tuple[int, int]], total: int) -> None:
         ({"stage_weights": {"sft": float("nan")}}, "stage_weights.sft is nan"),
         ({"samples": 0}, "samples: Input should be greater than 0 (found 0)"),
         ({"sample": 5}, "did you mean 'samples'"),
+        ({"stage_shares": {"sftt": {}}}, "'pretrain', 'sft' or 'rlvr'"),
+        ({"balance": {"at_most": 1}}, "less than 1"),
         ({"samples": 5, "tokens": 5}, "exclude each other"),
         ({"samples": 5, "stage_samples": {"sft": 5}}, "not both"),
         ({"stage_tokens": {"sft": 5}, "stage_samples": {"sft": 5}}, "stage 'sft' has a budget of samples and one of"),
@@ -314,10 +319,27 @@ def test_temperature_lies_between_sizes_and_equal_shares() -> None:
     assert parts(1000) == {"a": 50, "b": 50}
 
 
+def test_a_stage_may_have_shares_of_its_own() -> None:
+    offers = [o for stage in STAGES for source in SOURCES for o in offers_of(source, stage, 60)]
+    general = {name: Share(weight=1) for name in SOURCES}
+    other: dict[str, object] = {"rlvr": {"a": {"weight": 4}, "c": {"samples": 3}}, "sft": {"b": {"weight": 0}}}
+    mixture = Mixture.model_validate({"stage_samples": {"rlvr": 53, "sft": 40}, "stage_shares": other})
+    rows = {(r.stage, r.source): r.expected for r in table(offers, general, mixture)}
+    assert [rows["rlvr", name] for name in SOURCES] == [40, 10, 3]
+    assert [rows["sft", name] for name in SOURCES] == [20, 0, 20]
+    assert [rows["pretrain", name] for name in SOURCES] == [60, 60, 60]
+    alone = Mixture.model_validate({"stage_shares": {"rlvr": {"a": {"weight": 1}, "b": {"weight": 3}}}})
+    rows = {(r.stage, r.source): r.expected for r in table(offers, {}, alone)}  # weights of one stage bind no other
+    assert [rows["rlvr", name] for name in SOURCES] == [20, 60, 20]
+    assert [rows["sft", name] for name in SOURCES] == [60, 60, 60]
+    with pytest.raises(RecipeError, match="unknown source 'd'; known: a, b"):
+        mixtures.check_names(Mixture(stage_shares={"sft": {"d": Share()}}), {"source": ["a", "b"]})
+
+
 def test_shares_may_be_of_tasks_instead_of_sources() -> None:
     offers = [Offer(f"k{n:03d}", "a", "sft", 0, task="qa" if n % 4 else "cot") for n in range(80)]
     mixture = Mixture(samples=40, by="task", shares={"cot": Share(weight=1), "qa": Share(weight=3)})
-    drawn = mixtures.draw(Offers.of(offers), {"a": Share(weight=0)}, mixture, 1)
+    drawn = mixtures.mix(Offers.of(offers), {"a": Share(weight=0)}, mixture, 1).drawn
     assert Counter(offers[n].task for n in drawn.offer.tolist()) == {"cot": 10, "qa": 30}
     with pytest.raises(RecipeError, match=r"unknown task 'cott' \(did you mean 'cot'"):
         mixtures.check_names(Mixture(by="task", shares={"cott": Share()}), {"task": ["cot", "qa"]})
@@ -334,8 +356,8 @@ def test_a_curriculum_orders_its_phases_and_chooses_nothing_else() -> None:
     rates = [0.9, 0.2, 0.5, float("nan")]
     offers = [Offer(f"k{n:03d}", "a", "rlvr", 0, tokens=n, pass_rate=rates[n % 4]) for n in range(60)]
     easy_first = (Phase(min_pass_rate=0.7), Phase(min_pass_rate=0.4), Phase(min_pass_rate=0.0))
-    plain = mixtures.draw(Offers.of(offers), {}, Mixture(samples=40), 2)
-    drawn = mixtures.draw(Offers.of(offers), {}, Mixture(samples=40, curriculum=easy_first), 2)
+    plain = mixtures.mix(Offers.of(offers), {}, Mixture(samples=40), 2).drawn
+    drawn = mixtures.mix(Offers.of(offers), {}, Mixture(samples=40, curriculum=easy_first), 2).drawn
     assert sorted(plain.offer.tolist()) == sorted(drawn.offer.tolist())
     assert drawn.phase.tolist() == sorted(drawn.phase.tolist())
     assert all(rates[n % 4] == [0.9, 0.5, 0.2][p] for n, p in zip(drawn.offer, drawn.phase, strict=True) if p < 3)
