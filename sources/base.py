@@ -37,6 +37,7 @@ Form = Literal[
 Pseudonym = Callable[[str, str], str]  # (kind of identifier, value) -> pseudonym
 
 PACKAGE = "package:"
+OBJECTS = -1  # the value of a mask file in which each value but 0 marks an object of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,10 @@ class Item:
     """What may become one record (form `rows`: several), and how it is to be read.
 
     `group` is already a pseudonym, or "" for a record that stands alone. `masks` maps a label's name to
-    (path of the mask file, voxel value; 0 for a probability map cut at `threshold`). `contours` are the paths of DICOM
-    SEG and RTSTRUCT files that mark structures in this item's volume, `landmarks` the path of a file of named points.
+    (path of the mask file, voxel value; 0 for a probability map cut at `threshold`; `OBJECTS`, of a picture, where
+    each value but 0 marks an object of its own, all of that label, as nuclei that touch). `contours` are the paths of
+    DICOM SEG and RTSTRUCT files (or the LIDC's XML) that mark structures in this item's volume, `landmarks` the path of
+    a file of named points.
     `part` chooses one volume of a file that holds several (from 0). `affine` (voxel indices x, y, z to RAS+ mm) and
     `rescale` (slope, intercept to HU) are what the source's tables say of a volume whose own header does not; `clip`
     is a time range (start, end) in seconds of the video file. `asked` are the questions that the source asks of the

@@ -1,8 +1,9 @@
 """Volumes in NIfTI, NRRD or MetaImage, with or without segmentation masks.
 
 Three layouts are read:
-- nnU-Net and Medical Segmentation Decathlon: `imagesTr/CASE.nii.gz` (or `CASE_0000.nii.gz`) beside
-  `labelsTr/CASE.nii.gz`, a label map whose values `labels` names: `labels: {1: spleen}`;
+- `imagesTr/CASE.nii.gz` (or `CASE_0000.nii.gz`) beside `labelsTr/CASE.nii.gz`, a label map whose values `labels`
+  names: `labels: {1: spleen}`; of nnU-Net's sets with several channels and a `dataset.json` the source `nnunet` knows
+  more;
 - one file per structure: `masks: {liver: "{folder}/segmentations/liver.nii.gz"}`, where `{folder}` is the image's
   folder and `{stem}` its name without extension;
 - volumes alone: `images` is a pattern, and no labels are given.

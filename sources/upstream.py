@@ -35,12 +35,13 @@ from pydantic import model_validator
 from manifests.errors import RecipeError, RecordError
 from manifests.record import Fact, FileRef, canonical_json
 from sources.base import Entry, Item, Place, SourceConfig, is_regular, matches, not_a_record, outcome, ref, usable
+from sources.json_spans import CHUNK_CHARS, json_spans
+from sources.json_spans import MAX_OBJECT_CHARS as MAX_OBJECT_CHARS
+from sources.tables_xlsx import xlsx_rows
 
 if TYPE_CHECKING:
     import numpy as np
 
-CHUNK_CHARS = 1 << 20
-MAX_OBJECT_CHARS = 64 << 20
 MAX_SIDECAR_BYTES = 64 << 20
 MAX_CELL_CHARS = 16 << 20
 BATCH_ROWS = 256
@@ -235,12 +236,18 @@ def _digestible(value: Any) -> Any:
 
 def rows_below(name: str, place: Place, columns: Sequence[str] | None = None) -> Iterator[Line]:
     """The rows of a table below the root, one by one: CSV (its delimiter is found), TSV, JSON (a list of objects, or
-    objects one a line), JSON lines or parquet, by the end of its name. `columns` name those of a table without a
-    header. A table of any size needs the memory of one row.
+    objects one a line), JSON lines, parquet or XLSX (its first sheet), by the end of its name. `columns` name those of
+    a table without a header. A table of any size needs the memory of one row, an XLSX that of its distinct texts.
 
     Raises `RecordError` `bad_table` for what cannot be parsed, with the number of rows read before."""
     path, ending = place.file(name), PurePosixPath(name).suffix.lower()
-    read = {".json": _json, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet}.get(ending)
+    read = {
+        ".json": _json,
+        ".jsonl": _json_lines,
+        ".ndjson": _json_lines,
+        ".parquet": _parquet,
+        ".xlsx": xlsx_rows,
+    }.get(ending)
     number = 0
     try:
         for values in _delimited(path, columns) if read is None else read(path):
@@ -281,37 +288,7 @@ def _json_lines(path: Path) -> Iterator[Any]:
 
 
 def _json(path: Path) -> Iterator[Any]:
-    """The objects of a list, or objects that follow one another; one at a time."""
-    decoder = json.JSONDecoder()
-    with path.open(encoding="utf-8-sig") as stream:
-        text, at, ended, listed = "", 0, False, False
-        while True:
-            at = _skip(text, at, listed)
-            if not listed and text[at : at + 1] == "[":
-                listed, at = True, at + 1
-                continue
-            if text[at : at + 1] == "]" and listed:
-                return
-            try:
-                if at >= len(text):
-                    raise ValueError
-                value, at = decoder.raw_decode(text, at)
-            except ValueError:
-                if ended and at >= len(text) and not listed:
-                    return
-                more = stream.read(max(CHUNK_CHARS, len(text) - at))
-                if (not more and ended) or len(text) - at > MAX_OBJECT_CHARS:
-                    raise
-                text, at, ended = text[at:] + more, 0, not more
-                continue
-            yield value
-
-
-def _skip(text: str, at: int, listed: bool) -> int:
-    blank = " \t\r\n," if listed else " \t\r\n"
-    while at < len(text) and text[at] in blank:
-        at += 1
-    return at
+    return (value for _, _, value in json_spans(path))
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:

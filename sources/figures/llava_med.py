@@ -39,7 +39,7 @@ class LlavaMed(Upstream):
         name="llava_med",
         what="conversations on figures of articles, written by GPT-4 from captions and mentions",
         url="https://github.com/microsoft/LLaVA-Med",
-        revision="release of 2023",
+        revision="release of June 2023",
         licence="CC-BY-NC-4.0",
         citation="Li et al. LLaVA-Med: Training a Large Language-and-Vision Assistant for Biomedicine in One Day. "
         "NeurIPS 2023 Datasets and Benchmarks.",
@@ -49,7 +49,7 @@ class LlavaMed(Upstream):
         size="about 60 thousand conversations of several turns",
         layout="llava_med_instruct_60k.json, images/PMID_FIGURE.jpg",
         remotes=(Remote(kind="http", at=f"{STORE}/instruct/{TABLE}"),),
-        known="recalled",
+        known="published",
     )
 
     def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:

@@ -5,7 +5,8 @@ Upstream's layout (Hugging Face, xmcmic/PMC-VQA, now RadGenome/PMC-VQA): version
 letter), images in `images/`; version 2, of figures that are no compounds, is `train_2.csv` and `test_2.csv` with index,
 Figure_path, Caption, Question, Choice A to Choice D, Answer (a letter) and split, images in `images_2/` or `figures/`
 as the second zip unpacks. Quirks: choices begin with their letter (" A:Red "); answers are not spread evenly over the
-letters (in `test_2` B and C have 74 %); the two versions share questions; the whole caption is there in version 2 only.
+letters (in `test_2` B and C have 74 %); the two versions share questions; the whole caption is there in version 2 only;
+no licence is stated for the questions, and the figures have those of their articles (`oa_comm_use_file_list.csv`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class PmcVqa(Upstream):
         what="multiple-choice questions on figures of PubMed Central articles, generated from captions",
         url="https://huggingface.co/datasets/RadGenome/PMC-VQA",
         revision="versions 1 and 2",
-        licence="CC-BY-SA-4.0",
+        licence="LicenseRef-PMC-Open-Access-per-article",
         citation="Zhang et al. Development of a large-scale medical visual question-answering dataset. Communications "
         "Medicine 4, 277 (2024).",
         phi_risk="low: published figures; captions may tell ages and dates of single patients",

@@ -1,4 +1,4 @@
-"""Quilt-1M: a million texts on 769 thousand pictures of histopathology, from videos, tweets, articles and the web.
+"""Quilt-1M: a million pairs of texts and pictures of histopathology, from videos, tweets, articles and the web.
 
 Upstream's layout (Zenodo 8239942, on request): `quilt_1M_lookup.csv` with a nameless number, caption, image_path,
 subset (quilt, openpath, pubmed, laion), split (train, val), pathology (a Python list of subspecialities), roi_text,
@@ -50,7 +50,7 @@ class Quilt(Upstream):
         phi_risk="low: slides; frames of videos may show presenters and text of the viewer",
         modalities=("SM",),
         tasks=("caption", "classification"),
-        size="1,017,712 texts on 768,826 pictures",
+        size="1.02 million texts with their pictures, 802,148 of them from videos",
         layout="quilt_1M_lookup.csv, quilt_1m/*.jpg",
         known="published",
     )

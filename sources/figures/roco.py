@@ -1,4 +1,4 @@
-"""ROCO: 81,825 figures of open-access articles, radiology and not, with caption, keywords and UMLS concepts.
+"""ROCO: 88 thousand figures of open-access articles, radiology and not, with caption, keywords and UMLS concepts.
 
 Upstream's layout (github.com/razorx89/roco-dataset): `data/{train,validation,test}/{radiology,non-radiology}/` with
 `captions.txt` (ROCO_ID, tab, blank, caption), `licences.txt` (ROCO_ID,PMC…_FIGURE.jpg,CC BY), `keywords.txt` and
@@ -48,7 +48,7 @@ class Roco(Upstream):
         phi_risk="low: published figures; captions may tell ages and dates of single patients",
         modalities=("figure",),
         tasks=("caption", "multi-label"),
-        size="81,825 figures: 65,460 radiology and 4,874 others to train, the rest to validate and test (card of 2018)",
+        size="about 88,000 figures: 81,825 of radiology (65,460 to train) and 6,127 others",
         layout="data/{train,validation,test}/{radiology,non-radiology}/{captions,licences,keywords,cuis}.txt, images/",
         steps="clone the repository and run its scripts/fetch.py, which fills images/ from the articles",
         known="published",

@@ -53,7 +53,8 @@ class Slake(Upstream):
         body_parts=("head and neck", "neck", "chest", "abdomen", "pelvis"),
         tasks=("vqa", "detection", "organ-segmentation", "lesion-segmentation", "grounding"),
         size="14,028 questions on 642 images; in English 4,919 to train, 1,053 to validate, 1,061 to test",
-        layout="{train,validate,test}.json, mask.txt, imgs/xmlabN/{source.jpg,mask.png,detection.json,question.json}",
+        layout="{train,validate,test}.json (hub: validation.json), mask.txt, "
+        "imgs/xmlabN/{source.jpg,mask.png,detection.json,question.json}",
         remotes=(
             Remote(kind="hub", at="BoKelvin/SLAKE", files=("*.json", "mask.txt")),
             Remote(kind="hub", at="BoKelvin/SLAKE", files=("imgs.zip",), unpack=True),

@@ -2,6 +2,7 @@
 
 A field is a column, or a path into objects with dots (`json.caption`). Turns of a conversation may be written
 {from, value}, {role, content} (content a text, or a list of parts) or {human, assistant}; a system's turn is left out.
+An answer to a question without words, and turns of a model alone, are text, as trainers write captions.
 Placeholders of media (`<image>`, `<image 2>`, `<video>`, `<image3d>`, Qwen's `<|vision_start|>…<|vision_end|>`,
 `<img>…</img>`) are taken out; where a row has several pictures and exactly as many placeholders, in their order, they
 stay as `PICTURE`.
@@ -35,6 +36,7 @@ HOLDER = re.compile(
 )
 ASKING = frozenset({"human", "user"})
 ANSWERING = frozenset({"gpt", "assistant", "model", "bot"})
+TEXTS = frozenset({"text", "input_text", "output_text"})  # types of the parts of a turn that are words
 SPLIT_WORDS = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
     "dev": "validation", "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
@@ -80,15 +82,22 @@ class Fields(Upstream):
         """The text, the questions and whether they are one conversation.
 
         Raises `RecordError` `bad_conversation` and `bad_choice`."""
+        text, asked, dialogue = self.spoken(values)
+        text, asked = placed(text, asked, pictures)
+        return text, asked, dialogue
+
+    def spoken(self, values: Mapping[str, Any]) -> tuple[str, tuple[Asked, ...], bool]:
+        """The same with the placeholders of media where they stand."""
         text = plain(value_at(values, self.text)) if self.text else ""
         turns = value_at(values, self.conversations) if self.conversations else None
-        asked = () if turns is None else exchanges(turns)
-        dialogue = len(asked) > 1
-        asked += self._questions(values)
-        text, asked = placed(text, asked, pictures)
-        return text, asked, dialogue and len(asked) > 1
+        told = () if turns is None else exchanges(turns)
+        asked = tuple(one for one in told if without(one.question))
+        captions = [one.answer for one in told if not without(one.question)]
+        text = "\n\n".join(t for t in (text, *captions) if t)
+        return text, (*asked, *self.posed(values)), len(asked) > 1
 
-    def _questions(self, values: Mapping[str, Any]) -> tuple[Asked, ...]:
+    def posed(self, values: Mapping[str, Any]) -> tuple[Asked, ...]:
+        """What the fields `question` and `answer` ask. Raises `RecordError` `empty_fields` and `bad_choice`."""
         questions, answers = (_listed(value_at(values, n)) if n else [] for n in (self.question, self.answer))
         if len(questions) != len(answers):
             raise RecordError("empty_fields", f"{len(questions)} questions and {len(answers)} answers", REMEDY)
@@ -156,10 +165,14 @@ def question(asked: str, answer: str, options: Mapping[str, str], first: int = 0
 
 
 def exchanges(turns: Any) -> tuple[Asked, ...]:
-    """Turns as questions and answers, in order. Raises `RecordError` `bad_conversation`."""
+    """Turns as questions and answers, in order; what a model says unasked has an empty question.
+
+    Raises `RecordError` `bad_conversation`."""
     told = [pair for turn in _turns(parsed(turns)) for pair in turn]
     roles = ["asks" if r in ASKING else "answers" if r in ANSWERING else r for r, _ in told if r != "system"]
     texts = [text.strip() for r, text in told if r != "system"]
+    if set(roles) == {"answers"} and all(texts):
+        return tuple(Asked("", text) for text in texts)
     if not roles or set(roles[::2]) != {"asks"} or set(roles[1::2]) != {"answers"} or len(roles) % 2:
         raise RecordError("bad_conversation", "turns that do not alternate from a user's to a model's", REMEDY)
     if not all(texts):
@@ -182,7 +195,7 @@ def _words(content: Any) -> str:
     """A turn's text; of a list of parts the texts, with a placeholder for each medium."""
     if isinstance(content, list):
         parts = [p if isinstance(p, dict) else {"type": "text", "text": p} for p in content]
-        return " ".join(plain(p.get("text")) if p.get("type") == "text" else "<image>" for p in parts)
+        return " ".join(plain(p.get("text")) if p.get("type") in TEXTS else "<image>" for p in parts)
     return plain(content)
 
 

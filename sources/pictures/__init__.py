@@ -16,6 +16,7 @@ from sources.pictures.kvasir import Kvasir
 from sources.pictures.kvasir_seg import KvasirSeg
 from sources.pictures.medmnist import MedMnist
 from sources.pictures.nct_crc_he import NctCrcHe
+from sources.pictures.nuinsseg import NuInsSeg
 from sources.pictures.oct2017 import Oct2017
 from sources.pictures.pcam import Pcam
 from sources.pictures.rfmid import Rfmid
@@ -36,6 +37,7 @@ SOURCES: tuple[type[SourceConfig], ...] = (
     KvasirSeg,
     MedMnist,
     NctCrcHe,
+    NuInsSeg,
     Oct2017,
     Pcam,
     Rfmid,

@@ -47,7 +47,7 @@ class Aptos2019(Upstream):
         tasks=("grading",),
         size="3,662 graded images, 1,928 without a grade",
         layout="train.csv, train_images/*.png, test.csv, test_images/*.png",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

@@ -35,7 +35,6 @@ class Busi(Upstream):
         what="breast ultrasound images, normal, benign or malignant, with tumour masks",
         url="https://scholar.cu.edu.eg/?q=afahmy/pages/dataset",
         revision="Dataset_BUSI_with_GT of 2020",
-        licence="LicenseRef-BUSI-cite-the-article",
         citation="Al-Dhabyani, Gomaa, Khaled, Fahmy. Dataset of breast ultrasound images. Data in Brief 28, 104863 "
         "(2020).",
         phi_risk="medium: text of the scanner burned into some images",
@@ -44,7 +43,8 @@ class Busi(Upstream):
         tasks=("classification", "lesion-segmentation"),
         size="780 images of 600 patients: 437 benign, 210 malignant, 133 normal",
         layout="Dataset_BUSI_with_GT/{benign,malignant,normal}/'CLASS (N).png' and '_mask.png', '_mask_1.png' beside",
-        known="published",
+        known="recalled",
+        steps="no terms are stated but that the article is to be cited: ask the authors before you redistribute",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

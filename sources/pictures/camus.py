@@ -55,7 +55,7 @@ class Camus(Upstream):
         size="2,000 images with masks of 500 patients",
         layout="database_nifti/patientNNNN/patientNNNN_{2CH,4CH}_{ED,ES}[_gt].nii.gz, Info_{2CH,4CH}.cfg, "
         "database_split/subgroup_*.txt",
-        known="published",
+        known="recalled",
         steps="download CAMUS_public from the challenge's page and unpack it below camus/",
     )
 

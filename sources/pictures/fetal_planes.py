@@ -44,7 +44,7 @@ class FetalPlanes(Upstream):
         tasks=("classification",),
         size="12,400 images of 1,792 patients",
         layout="FETAL_PLANES_DB_data.csv, Images/*.png",
-        known="published",
+        known="recalled",
         remotes=(Remote(kind="zenodo", at="3904280", unpack=True),),
     )
 

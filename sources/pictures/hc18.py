@@ -46,7 +46,7 @@ class Hc18(Upstream):
         modalities=("US",),
         body_parts=("fetus",),
         tasks=("organ-size",),
-        size="999 images of 806 fetuses for training, 335 for testing",
+        size="999 images for training (806 numbers, some with several sweeps), 335 for testing; of 551 women in all",
         layout="training_set_pixel_size_and_HC.csv, training_set/NNN_HC.png and NNN_HC_Annotation.png, test_set/",
         known="published",
         remotes=(Remote(kind="zenodo", at="1327317", unpack=True),),

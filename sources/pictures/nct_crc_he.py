@@ -50,7 +50,7 @@ class NctCrcHe(Upstream):
         tasks=("classification",),
         size="100,000 patches of 86 slides for training, 7,180 of 50 patients for validation",
         layout="{NCT-CRC-HE-100K,NCT-CRC-HE-100K-NONORM,CRC-VAL-HE-7K}/CLASS/CLASS-NAME.tif",
-        known="published",
+        known="recalled",
         remotes=(
             Remote(
                 kind="zenodo", at="1214456", files=("NCT-CRC-HE-100K.zip", "CRC-VAL-HE-7K.zip"), unpack=True

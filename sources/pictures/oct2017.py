@@ -1,9 +1,9 @@
-"""Kermany's OCT images of 2017: 109,312 slices of the retina in four classes.
+"""Kermany's OCT images of 2017: 109,309 slices of the retina in four classes.
 
-Upstream's layout: `OCT2017/{train,val,test}/{CNV,DME,DRUSEN,NORMAL}/CNV-1016042-1.jpeg`; a name holds the class, the
-patient's random number and the number of the image. Quirks: one archive names its folder `OCT2017 ` with a blank and
-comes with macOS companions (`._…`); there are exact duplicates; the 32 images of `val` are of patients of `train`, the
-250 of each class of `test` are not.
+Upstream's layout: `OCT2017/{train,val,test}/{CNV,DME,DRUSEN,NORMAL}/CNV-1016042-1.jpeg` (version 2; in version 3
+`CellData/OCT/{train,test}`); a name holds the class, the patient's random number and the number of the image. Quirks:
+one archive names its folder `OCT2017 ` with a blank and comes with macOS companions (`._…`); there are exact
+duplicates; the 32 images of `val` are of patients of `train`, the 250 of each class of `test` are not.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Oct2017(Upstream):
         modalities=("OPT",),
         body_parts=("retina",),
         tasks=("classification",),
-        size="108,312 images for training, 32 for validation, 1,000 for testing",
+        size="version 3: 108,309 images for training, 1,000 for testing; version 2: 83,484, 32 for validation, 968",
         layout="OCT2017/{train,val,test}/{CNV,DME,DRUSEN,NORMAL}/CLASS-PATIENT-N.jpeg",
         known="published",
         steps="download OCT2017 from Mendeley Data and unpack it below oct2017/",

@@ -70,7 +70,7 @@ class Rfmid(Upstream):
         tasks=("multi-label", "classification"),
         size="1,920 images for training, 640 for validation, 640 for testing",
         layout="{Training,Evaluation,Test}_Set/…/RFMiD_*_Labels.csv, and {Training,Validation,Test}/N.png beside",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

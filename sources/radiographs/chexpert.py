@@ -59,7 +59,7 @@ class Chexpert(Upstream):
         tasks=("multi-label", "progression"),
         size="224,316 images of 65,240 patients",
         layout="CheXpert-v1.0[-small]/{train,valid}.csv and {train,valid}/patient00001/study1/view1_frontal.jpg",
-        known="published",
+        known="recalled",
     )
 
     def tables(self, place: Place) -> tuple[tuple[str, Path], ...]:

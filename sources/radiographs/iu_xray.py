@@ -54,7 +54,7 @@ class IuXray(Upstream):
         tasks=("report", "multi-label"),
         size="3,955 reports, 7,470 images",
         layout="ecgen-radiology/*.xml, NLMCXR_png/*.png; or indiana_{reports,projections}.csv, images/",
-        known="published",
+        known="recalled",
         remotes=(
             Remote(
                 kind="http",

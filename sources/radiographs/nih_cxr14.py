@@ -57,7 +57,7 @@ class NihCxr14(Upstream):
         tasks=("multi-label", "detection"),
         size="112,120 images of 30,805 patients; 984 boxes on 880 images",
         layout="Data_Entry_2017*.csv, {train_val,test}_list.txt, BBox_List_2017.csv, images_001..012/images/*.png",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

@@ -57,7 +57,7 @@ class Padchest(Upstream):
         tasks=("report", "multi-label"),
         size="160,868 images, 109,931 studies, 67,625 patients",
         layout="PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv[.gz], 0/*.png ... 54/*.png",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

@@ -31,7 +31,7 @@ class Huatuo(TextRows):
         what="Chinese medical questions and answers made from a knowledge graph",
         url="https://github.com/SCIR-HI/Huatuo-Llama-Med-Chinese",
         revision="ba9b3d65b33ba346e3d60979019abe6fa2ac741a",
-        licence="Apache-2.0",
+        licence="LicenseRef-Huatuo-academic-research-only",
         citation="Wang et al. HuaTuo: Tuning LLaMA Model with Chinese Medical Knowledge. arXiv:2304.06975 (2023).",
         phi_risk="none: invented patients",
         modalities=("text",),

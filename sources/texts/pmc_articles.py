@@ -61,7 +61,7 @@ class PmcArticles(Upstream):
         tasks=("text",),
         size="about 7 million articles",
         layout="*.tar.gz of PMCNNN.xml, or PMCNNN.xml and *.nxml in any folders",
-        known="published",
+        known="recalled",
         remotes=(Remote(kind="s3", at="pmc-oa-opendata", files=("*.xml",)),),
     )
 

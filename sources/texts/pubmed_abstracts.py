@@ -1,13 +1,19 @@
-"""PubMed's annual baseline: titles, abstracts and subject headings of the biomedical literature.
+"""PubMed's annual baseline and its update files: titles, abstracts and subject headings of the biomedical literature.
 
-Upstream's layout (ftp.ncbi.nlm.nih.gov/pubmed/baseline): `pubmed25n0001.xml.gz` and so on, each a `PubmedArticleSet` of
-up to 30,000 `PubmedArticle`, also unpacked. Taken over: PMID, ArticleTitle, Abstract/AbstractText with Label, Language,
-MeshHeading, Keyword, PublicationType, the journal. Quirks: a third of the citations have no abstract; the title of an
-article that is not in English stands in brackets; markup (<i>, <sup>) stands inside of texts; retracted articles are
-told by a PublicationType; `OtherAbstract` (another language, plain language) is not taken. Update files have the same
-layout, but replace and delete citations of the baseline by PMID, which is not followed.
+Upstream's layout (ftp.ncbi.nlm.nih.gov/pubmed/baseline and .../updatefiles): `pubmed25n0001.xml.gz` and so on, each a
+`PubmedArticleSet` of up to 30,000 `PubmedArticle`, also unpacked; update files go on with the numbers of the baseline,
+and end with a `DeleteCitation` that lists PMIDs. Taken over: PMID, ArticleTitle, Abstract/AbstractText with Label,
+Language, MeshHeading, Keyword, PublicationType, the journal. Quirks: a third of the citations have no abstract; the
+title of an article that is not in English stands in brackets; markup (<i>, <sup>) stands inside of texts; retracted
+articles are told by a PublicationType; `OtherAbstract` (another language, plain language) is not taken.
 
-Files are read article by article; nothing is held but one.
+Of the citations of one PMID the last counts, in the order of the files' names: an earlier one ends as `superseded`, one
+that a later (or its own) file deletes as `deleted_upstream`. Of an article published in versions (PMID's `Version`) the
+highest counts. An output of the baseline alone says nothing of this: give both folders. What a new update file changes
+is prepared anew, run by run; the rest stays as it is.
+
+Files are read article by article; nothing is held but one. `items` holds the PMIDs: in the inventory as differences in
+text (a few bytes each, fewer where they follow each other), and a byte for each number up to the highest PMID.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +35,7 @@ from manifests.record import Fact, FileRef
 from sources.base import Entry, Item, Place, Pseudonym
 from sources.containers import block_items
 from sources.figures.shared import each
+from sources.texts.pubmed_versions import Citation, Reason, ended_of, reasons, written
 from sources.upstream import REMEDY, Shelf, Upstream, told
 from sources.xml_files import elements, parsed_xml, words_of
 
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 FILES = ("*pubmed[0-9]*n[0-9]*.xml", "*pubmed[0-9]*n[0-9]*.xml.gz")
 RUN_BYTES = 32 << 20
 RETRACTED = "Retracted Publication"
+PMID = re.compile(rb"<PMID(?:\s+Version\s*=\s*[\"'](\d{1,3})[\"'])?\s*>\s*(\d{1,8})\s*</PMID>")
 
 
 class PubMedAbstracts(Upstream):
@@ -51,7 +60,7 @@ class PubMedAbstracts(Upstream):
         name="pubmed_abstracts",
         what="titles and abstracts of PubMed with their subject headings",
         url="https://ftp.ncbi.nlm.nih.gov/pubmed/baseline/",
-        revision="2025 baseline, DTD of 2025-01-01",
+        revision="2025 baseline and its update files, DTD of 2025-01-01",
         licence="LicenseRef-NLM-PubMed-terms",
         citation="National Library of Medicine. PubMed, MEDLINE/PubMed citation records.",
         phi_risk="none beyond the published abstracts; authors' names and addresses are not taken over",
@@ -64,32 +73,48 @@ class PubMedAbstracts(Upstream):
     )
 
     def peek(self, path: Path, pseudonym: Pseudonym) -> dict[str, str]:
-        """The runs of a file's articles, in bytes of the XML."""
+        """The runs of a file's articles, in bytes of the XML, the PMIDs of each, and those that the file deletes."""
         if not path.name.startswith("pubmed") or not path.name.endswith((".xml", ".xml.gz")):
             return {}
-        blocks: list[str] = []
-        start = end = count = 0
+        runs: list[tuple[int, int, list[Citation]]] = []
+        deleted: list[Citation] = []
+        start, end, cited = 0, 0, list[Citation]()
         with _opened(path) as stream:
-            for at, data in elements(stream, "PubmedArticle"):
-                if count and at + len(data) - start > RUN_BYTES:
-                    blocks.append(f"{start},{end - start},{count}")
-                    count = 0
-                start, end, count = at if count == 0 else start, at + len(data), count + 1
-        return {"blocks": ";".join([*blocks, f"{start},{end - start},{count}"])}
+            for at, data in elements(stream, "PubmedArticle|DeleteCitation"):
+                if data.startswith(b"<DeleteCitation"):
+                    deleted += map(_cited, PMID.finditer(data))
+                    continue
+                if cited and at + len(data) - start > RUN_BYTES:
+                    runs.append((start, end - start, cited))
+                    cited = []
+                start, end = at if not cited else start, at + len(data)
+                cited.append(_cited(PMID.search(data)))
+        runs += [(start, end - start, cited)] if cited else []
+        return {
+            "blocks": ";".join(f"{at},{size},{len(ids)}" for at, size, ids in runs),
+            "ids": ";".join(written(ids) for _, _, ids in runs),
+            "deleted": written(deleted),
+        }
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
         shelf = Shelf(inventory, self.exclude)
-        for entry in shelf.matching(*FILES):
+        entries = sorted(shelf.matching(*FILES), key=lambda e: (Path(e.path).name, e.path))
+        ended = ended_of([(e.peek.get("ids", ""), e.peek.get("deleted", "")) for e in entries])
+        for entry, of_file in zip(entries, ended, strict=True):
             shelf.take(entry)
-            yield from block_items(entry)
+            for item, of_run in zip(block_items(entry), of_file, strict=True):
+                yield dataclasses.replace(item, text=of_run)
         yield from shelf.rest()
 
     def rows(self, item: Item, place: Place, pseudonym: Pseudonym) -> Iterator[Item]:
         first, length, _ = item.block or (0, 0, 0)
-        path = item.files[0].path
+        path, ended = item.files[0].path, reasons(item.text)
         with _opened(place.file(path)) as stream:
-            for at, data in elements(stream, "PubmedArticle", first, length):
+            for number, (at, data) in enumerate(elements(stream, "PubmedArticle", first, length)):
                 file = FileRef(path, hashlib.sha256(data).hexdigest(), len(data), fragment=f"byte={at}")
+                if reason := ended.get(number):
+                    yield _replaced(dataclasses.replace(file, fragment=f"pmid={_cited(PMID.search(data))[0]}"), reason)
+                    continue
                 try:
                     yield self._citation(file, parsed_xml(data), pseudonym)
                 except RecordError as error:
@@ -136,18 +161,34 @@ class PubMedAbstracts(Upstream):
         from sources import mini
 
         articles = [_written(number, *row) for number, row in enumerate(ARTICLES)]
+        later = _written(0, ARTICLES[0][0], "eng", "Journal Article", *ARTICLES[0][3:], LATER)
+        dropped = '<DeleteCitation><PMID Version="1">38000006</PMID></DeleteCitation>\n'
         head = '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, '
         head += (
             '1st January 2025//EN" "https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_250101.dtd">\n<PubmedArticleSet>\n'
         )
         first = "".join([head, *articles[:4], "</PubmedArticleSet>\n"])
-        (root / "pubmed25n0001.xml.gz").write_bytes(gzip.compress(first.encode(), mtime=0))
-        mini.text(root / "pubmed25n0002.xml", "".join([head, *articles[4:], "</PubmedArticleSet>\n"]))
+        (root / "baseline").mkdir()
+        (root / "baseline/pubmed25n0001.xml.gz").write_bytes(gzip.compress(first.encode(), mtime=0))
+        mini.text(root / "baseline/pubmed25n0002.xml", "".join([head, *articles[4:], "</PubmedArticleSet>\n"]))
+        mini.text(root / "updatefiles/pubmed25n1275.xml", "".join([head, later, dropped, "</PubmedArticleSet>\n"]))
+
+
+def _cited(found: re.Match[bytes] | None) -> Citation:
+    """PMID and version; of a citation without a number 0, and it fails when it is read."""
+    return (0, 1) if found is None else (int(found[2]), int(found[1] or 1))
 
 
 def _ended(file: FileRef, status: Literal["dropped", "failed"], reason: str, found: str, remedy: str) -> Item:
     name = f"{file.path}#{file.fragment}"
     return Item(name, "none", (file,), status=status, reason=reason, found=found, remedy=remedy)
+
+
+def _replaced(file: FileRef, reason: Reason) -> Item:
+    if reason == "deleted_upstream":
+        return _ended(file, "dropped", "deleted_upstream", "a citation that a later file deletes", "none needed")
+    found = "a citation that a later one of its PMID replaces"
+    return _ended(file, "dropped", "superseded", found, "none needed: the later one is read")
 
 
 def _year(article: Element) -> tuple[Fact, ...]:
@@ -178,6 +219,7 @@ def _written(number: int, title: str, language: str, kind: str, *parts: str) -> 
     )
 
 
+LATER = ' Label="CONCLUSIONS">Home spirometry is to be offered to all recipients in their first year.'
 ARTICLES = (
     ("Home spirometry after lung transplantation.", "eng", "Journal Article",
      ' Label="BACKGROUND">A fall of FEV<sub>1</sub> is an early sign of rejection.',
@@ -191,4 +233,6 @@ ARTICLES = (
      ">Double doses raised the share of patients with protective antibodies from 58% to 74% after one year."),
     ("Peripheral oedema under amlodipine and its relief by <i>ramipril</i>.", "eng", "Journal Article",
      ">Adding an inhibitor of the converting enzyme halved the volume of the ankle, measured by water displacement."),
+    ("Cold agglutinins after infusion of immunoglobulin: a case that was published twice.", "eng", "Case Reports",
+     ">Haemolysis began on the second day of the infusion and ended after it was stopped."),
 )  # fmt: skip

@@ -57,7 +57,7 @@ class Cholec80(Upstream):
         tasks=("temporal-events", "multi-label"),
         size="80 videos of 13 surgeons, 51 hours, 25 fps",
         layout="videos/videoNN.mp4, phase_annotations/videoNN-phase.txt, tool_annotations/videoNN-tool.txt",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

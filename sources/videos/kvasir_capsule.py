@@ -46,9 +46,10 @@ class KvasirCapsule(Upstream):
         what="video capsule endoscopy of the small bowel with 14 classes of findings and landmarks",
         url="https://osf.io/dv2ag/",
         revision="2021 (Scientific Data)",
-        licence="CC-BY-4.0",
+        licence="LicenseRef-Kvasir-Capsule-terms",
         access="open",
-        steps="download labelled_images, labelled_videos and metadata.csv from OSF and unpack below kvasir_capsule/",
+        steps="download labelled_images, labelled_videos and metadata.csv from OSF and unpack below kvasir_capsule/; "
+        "OSF names CC-BY-4.0, but the authors' repository asks for their written permission before commercial use",
         citation="Smedsrud et al. Kvasir-Capsule, a video capsule endoscopy dataset. Scientific Data 8, 142 (2021).",
         phi_risk="low: anonymised inside views, no overlay",
         modalities=("ES",),

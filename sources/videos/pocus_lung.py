@@ -53,8 +53,10 @@ class PocusLung(Upstream):
         what="lung ultrasound clips and images with diagnosis, signs and doctors' comments",
         url="https://github.com/jannisborn/covid19_ultrasound",
         revision="fork at 298046a",
-        licence="CC-BY-4.0 AND CC-BY-2.0",
+        licence="CC-BY-4.0 AND CC-BY-3.0 AND CC-BY-2.0 AND CC-BY-SA-4.0 AND CC0-1.0",
         access="open",
+        steps="clone the repository and lay its data/ below pocus_lung/; rows are taken by the licence that each "
+        "names, since the repository's own note says only that most are Creative Commons, with a link to CC BY-NC 4.0",
         citation="Born et al. Accelerating detection of lung pathologies with explainable ultrasound image analysis. "
         "Applied Sciences 11, 672 (2021).",
         phi_risk="medium: a column of the table names a patient (not read); overlays, arrows and logos in the pictures",

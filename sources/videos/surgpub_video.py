@@ -55,7 +55,7 @@ class SurgPubVideo(Upstream):
         tasks=("vqa", "multiple-choice"),
         size="3,538 videos, 10,926 clips, 48,520 question-answer pairs",
         layout="annotations/bench/qa_{train.json,test.csv}, dataset/surgpub/VIDEO/frames/frame_NNNNN.png",
-        known="published",
+        known="recalled",
         remotes=(Remote(kind="hub", at="Wallice/SurgPub-Video", files=("bench/*",), into="annotations"),),
     )
 

@@ -44,10 +44,10 @@ class Acdc(Upstream):
         url="https://www.creatis.insa-lyon.fr/Challenge/acdc/",
         revision="2018 release (Human Heart Project)",
         licence="LicenseRef-ACDC-research-only",
-        access="registered",
-        steps="register at humanheart-project.creatis.insa-lyon.fr, download and unpack the database below acdc/",
+        steps="download the database from humanheart-project.creatis.insa-lyon.fr and unpack it below acdc/; its terms "
+        "are non-commercial",
         citation="Bernard et al. Deep Learning Techniques for Automatic MRI Cardiac Multi-Structures Segmentation and "
-        "Diagnosis. IEEE Transactions on Medical Imaging 37(11), 2514-2525 (2018).",
+        "Diagnosis: Is the Problem Solved? IEEE Transactions on Medical Imaging 37(11), 2514-2525 (2018).",
         phi_risk="low: NIfTI without headers; height and weight",
         modalities=("MR",),
         body_parts=("heart",),

@@ -53,7 +53,7 @@ class Amos(Upstream):
         tasks=("organ-segmentation", "organ-size"),
         size="500 CT and 100 MR; label maps of 300 CT and 60 MR are public; 1,900 further CT are unlabelled",
         layout="[amos22/]{imagesTr,labelsTr,imagesVa,labelsVa,imagesTs}/amos_NNNN.nii.gz, *_data_meta_*.csv",
-        known="published",
+        known="recalled",
         remotes=(Remote(kind="zenodo", at="7262581", unpack=True),),
     )
 

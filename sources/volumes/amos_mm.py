@@ -48,7 +48,7 @@ class AmosMm(Upstream):
         tasks=("report", "vqa", "multiple-choice"),
         size="1,287 volumes for training, 400 for validation",
         layout="{imagesTr,imagesVa}/amos_NNNN.nii.gz, report_generation_train_val.json, vqa_train_val.json",
-        known="published",
+        known="recalled",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:

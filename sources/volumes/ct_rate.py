@@ -5,7 +5,8 @@ name is split_patient_scan_reconstruction; `dataset/radiology_text_reports/{trai
 ClinicalInformation_EN, Technique_EN, Findings_EN, Impressions_EN); `dataset/multi_abnormality_labels/
 {train,valid}_predicted_labels.csv` (VolumeName and 18 columns of 0 and 1, written by a text classifier); and
 `dataset/metadata/{train,validation}_metadata.csv` (VolumeName, Manufacturer, PatientSex, PatientAge as `055Y`,
-RescaleIntercept, RescaleSlope, XYSpacing as `[0.7, 0.7]`, ZSpacing, ...). Quirks: the first release's NIfTIs (folders
+RescaleIntercept, RescaleSlope, XYSpacing as `[0.7, 0.7]`, ZSpacing, ...); and the dialogues of CT-CHAT,
+`dataset/vqa/{train,valid}_vqa.json` (`sources.volumes.ct_rate_vqa`). Quirks: the first release's NIfTIs (folders
 without `_fixed`) hold raw values and a header without spacing, orientation and rescale, which stand in the metadata
 alone, and are taken from there; a `_fixed` volume of the same name comes first, and `corrected: true` says that
 upstream's script has put them into the headers. Reconstructions of one scan have one report
@@ -23,6 +24,7 @@ from manifests.card import Card
 from manifests.record import Affine, Fact
 from sources.base import Entry, Item, Place, Pseudonym
 from sources.upstream import Line, Shelf, Upstream, labels, rows_below, told
+from sources.volumes.ct_rate_vqa import Dialogues, asked_in, mini_dialogues, split_of, spoken
 from sources.volumes.shared import ct_rate_path, person, stem
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 REPORTS = "dataset/radiology_text_reports/*_reports.csv"
 LABELS = "dataset/multi_abnormality_labels/*_labels.csv"
 METADATA = "dataset/metadata/*_metadata.csv"
+DIALOGUES = "dataset/vqa/*_vqa.json"
 ABNORMALITIES = (
     "Medical material", "Arterial wall calcification", "Cardiomegaly", "Pericardial effusion",
     "Coronary artery wall calcification", "Hiatal hernia", "Lymphadenopathy", "Emphysema", "Atelectasis",
@@ -46,14 +49,16 @@ SAYS_NOTHING = frozenset({"", "not given.", "not given"})
 
 
 class CtRate(Upstream):
-    """One record per reconstruction; `reconstructions: first` takes the first one of each scan that is there."""
+    """One record per reconstruction, with its dialogues as questions; `reconstructions: first` takes the first one of
+    each scan that is there. Dialogues about no volume are records of their own. Several conversations about one volume
+    follow one another in its questions."""
 
     source: Literal["ct_rate"]
     reconstructions: Literal["all", "first"] = "all"
     corrected: bool = False
     splits: tuple[str, ...] = ("train",)
     needs: ClassVar[tuple[str, ...]] = (REPORTS,)
-    may: ClassVar[tuple[str, ...]] = (LABELS, METADATA)
+    may: ClassVar[tuple[str, ...]] = (LABELS, METADATA, DIALOGUES)
     card: ClassVar[Card] = Card(
         name="ct_rate",
         what="non-contrast chest CT with radiology reports and 18 abnormality labels",
@@ -62,24 +67,31 @@ class CtRate(Upstream):
         licence="CC-BY-NC-SA-4.0",
         access="registered",
         steps="log in to the Hugging Face hub, accept the terms on the page of ibrahimhamamci/CT-RATE, download "
-        "dataset/{train_fixed,valid_fixed,radiology_text_reports,multi_abnormality_labels,metadata} below ct_rate/",
+        "dataset/{train_fixed,valid_fixed,radiology_text_reports,multi_abnormality_labels,metadata,vqa} below ct_rate/",
         citation="Hamamci et al. Developing Generalist Foundation Models from a Multimodal Dataset for 3D Computed "
         "Tomography. arXiv:2403.17834 (2024).",
         phi_risk="low: headers rebuilt upstream, reports translated and anonymised; some scans reach the face",
         modalities=("CT",),
         body_parts=("chest",),
-        tasks=("report", "multi-label"),
-        size="25,692 scans (50,188 reconstructions) of 21,304 patients; 20,000 patients for training",
+        tasks=("report", "multi-label", "vqa", "multiple-choice", "dialogue"),
+        size="25,692 scans (50,188 reconstructions) of 21,304 patients; 20,000 patients for training; 1.2 GB of "
+        "dialogues",
         layout="dataset/{train,valid}_fixed/train_1/train_1_a/train_1_a_1.nii.gz, dataset/radiology_text_reports/, "
-        "dataset/multi_abnormality_labels/, dataset/metadata/",
+        "dataset/multi_abnormality_labels/, dataset/metadata/, dataset/vqa/",
         known="published",
     )
 
     def items(self, place: Place, inventory: Sequence[Entry], pseudonym: Pseudonym) -> Iterator[Item]:
-        """Labels and metadata of all volumes are held (as facts); reports are read row by row."""
+        """Labels and metadata of all volumes are held (as facts), and where their dialogues stand; reports are read row
+        by row."""
         shelf = Shelf(inventory, self.exclude)
         tables = [name for name, _ in self.tables(place)]
-        known = self._known(place, [t for t in tables if "_reports" not in t])
+        known = self._known(place, [t for t in tables if t.endswith(("_labels.csv", "_metadata.csv"))])
+        talks = Dialogues(place, [t for t in tables if t.endswith("_vqa.json")])
+        for row in talks.alone():
+            yield self.other_split(split_of(row.table), (row.ref,), f"{row.table}#line={row.number}") or spoken(
+                row, split_of(row.table)
+            )
         scans: set[str] = set()
         grids = _grids(place, [t for t in tables if "_metadata" in t])
         for table in (t for t in tables if "_reports" in t):
@@ -89,19 +101,35 @@ class CtRate(Upstream):
                 entry = _volume(shelf, name, self.corrected) or (raw if name in grids else None)
                 scan = "_".join(stem(name).split("_")[:3])
                 if entry is None:
+                    talks.dropped(stem(name))
                     yield self._without(shelf, row, name)
                 elif self.reconstructions == "first" and scan in scans:
+                    talks.dropped(stem(name))
                     files, found = (shelf.take(entry), row.ref), "a further reconstruction of a scan"
                     yield Item(stem(name), "none", files, reason="other_reconstruction", found=found,
                                remedy="set `reconstructions: all` to take it")  # fmt: skip
                 else:
                     scans.add(scan)
-                    item = self._item(shelf, entry, row, known.get(name, ()), pseudonym)
+                    rows = [row, *talks.taken(stem(name))]
+                    item = self._item(shelf, entry, rows, known.get(name, ()), pseudonym)
                     if entry is raw and item.form != "none":
                         rescale, affine = grids[name]
                         item = dataclasses.replace(item, rescale=rescale, affine=affine)
                     yield item
-        yield from shelf.rest((REPORTS, LABELS, METADATA))
+        yield from self._unreported(shelf, talks, known, pseudonym)
+        yield from shelf.rest((REPORTS, LABELS, METADATA, DIALOGUES))
+
+    def _unreported(
+        self, shelf: Shelf, talks: Dialogues, known: dict[str, tuple[Fact, ...]], pseudonym: Pseudonym
+    ) -> Iterator[Item]:
+        """Volumes that dialogues name and no report does."""
+        for name in talks.left():
+            rows, file = talks.taken(name), f"{name}.nii.gz"
+            entry = _volume(shelf, file, self.corrected)
+            if entry is None:
+                yield dataclasses.replace(rows[0].missing(file), files=tuple(row.ref for row in rows))
+            else:
+                yield self._item(shelf, entry, rows, known.get(file, ()), pseudonym)
 
     def _known(self, place: Place, tables: Sequence[str]) -> dict[str, tuple[Fact, ...]]:
         found: dict[str, tuple[Fact, ...]] = {}
@@ -126,18 +154,21 @@ class CtRate(Upstream):
         )  # fmt: skip
 
     def _item(
-        self, shelf: Shelf, entry: Entry, row: Line, known: tuple[Fact, ...], pseudonym: Pseudonym
+        self, shelf: Shelf, entry: Entry, rows: Sequence[Line], known: tuple[Fact, ...], pseudonym: Pseudonym
     ) -> Item:  # fmt: skip
         name = stem(entry.path)
         split, patient, *_ = name.split("_")
-        files = (shelf.take(entry), row.ref)
+        files = (shelf.take(entry), *(row.ref for row in rows))
         return self.other_split(split, files, name) or Item(
             upstream_id=name,
             form="volume",
             files=files,
             group=pseudonym("patient", f"{split}_{patient}"),
             facts=(*self.declared_facts(), *known, Fact("split", split, "column:VolumeName")),
-            text="\n".join(f"{title}: {row.get(c)}" for c, title in SECTIONS.items() if _says(row.get(c))),
+            text="\n".join(
+                f"{title}: {row.get(c)}" for row in rows for c, title in SECTIONS.items() if _says(row.get(c))
+            ),
+            asked=asked_in(rows),
         )
 
     @staticmethod
@@ -161,6 +192,8 @@ class CtRate(Upstream):
             other = "validation" if split == "valid" else split
             names = [row["VolumeName"] for row in rows]
             mini.table(base / f"radiology_text_reports/{other}_reports.csv", rows)
+            told = [one for one in _MINIATURE if one[0].startswith(split)]
+            mini.json_file(base / f"vqa/{split}_vqa.json", mini_dialogues(split, told))
             mini.table(
                 base / f"multi_abnormality_labels/{split}_predicted_labels.csv",
                 [{"VolumeName": n, **{a: int(rng.integers(2)) for a in ABNORMALITIES}} for n in names],

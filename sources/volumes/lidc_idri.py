@@ -6,8 +6,11 @@ a CT's slices one XML file (`069.xml`, namespace http://www.nih.gov) of four `re
 3 mm and more having more than one point. Quirks: readers number their nodules each in their own way, so which marks are
 of one nodule is told by where they are: on a slice in common, with boxes that overlap; nodules below 3 mm have one
 point and no characteristics; DX and CR series have an XML of another kind; 8 patients have two CTs; internalStructure
-and calcification are kinds, not grades. Masks are not drawn from the edges (they lie just outside of a nodule): where
-TCIA's SEG objects (DICOM-LIDC-IDRI-Nodules) lie in the tree, they become the masks, as in any DICOM tree.
+and calcification are kinds, not grades; for about a hundred cases the scales of spiculation and lobulation were used
+inconsistently between the sites (upstream's note; 1 is none, 5 marked). A contour is the border just outside of a
+nodule, and one with `inclusion` FALSE takes out what is inside it; `curate.dicom.lidc` makes masks of them, each
+reader's and the consensus of half of those who marked a nodule. Where TCIA's SEG objects (DICOM-LIDC-IDRI-Nodules) lie
+in the tree, they become the masks instead, as in any DICOM tree.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ ORIGIN = "xml:unblindedReadNodule"
 
 
 class LidcIdri(Upstream):
-    """One record per CT series (and per radiograph), a CT with what its readers say of each nodule."""
+    """One record per CT series (and per radiograph), a CT with what its readers say of each nodule and drew of it."""
 
     source: Literal["lidc_idri"]
     card: ClassVar[Card] = Card(
@@ -83,7 +86,13 @@ class LidcIdri(Upstream):
             return dataclasses.replace(broken(beside, error), files=(*item.files, ref(beside, "table")))
         facts = _facts(readers) if readers is not None else ()
         files = (*item.files, ref(beside, "table"))
-        return dataclasses.replace(item, files=files, facts=(*item.facts, Fact("body_part", "chest", "card"), *facts))
+        drawn = (beside.path,) if readers is not None and item.form == "dicom_series" else ()
+        return dataclasses.replace(
+            item,
+            files=files,
+            facts=(*item.facts, Fact("body_part", "chest", "card"), *facts),
+            contours=item.contours or drawn,
+        )
 
     @staticmethod
     def miniature(root: Path, rng: np.random.Generator) -> None:
@@ -126,9 +135,14 @@ def _mini_reader(uids: Sequence[str], reader: int, patient: int) -> str:
     points = [(10 + reader, 12), (16 + reader, 12), (16 + reader, 18), (10 + reader, 18), (10 + reader, 12)]
     edges = "".join(f"<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>" for x, y in points)
     rois = "".join(
-        f"<roi><imageZposition>0</imageZposition><imageSOP_UID>{uid}</imageSOP_UID><inclusion>TRUE</inclusion>{edges}"
-        "</roi>" for uid in uids
+        f"<roi><imageZposition>{z}</imageZposition><imageSOP_UID>{uid}</imageSOP_UID><inclusion>TRUE</inclusion>{edges}"
+        "</roi>" for uid, z in zip(uids, (10.0, 12.5), strict=True)
     )  # fmt: skip
+    if not reader:  # the first reader leaves out a part on the first slice
+        hole = [(12, 14), (13, 13), (14, 14), (13, 15), (12, 14)]
+        edges = "".join(f"<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>" for x, y in hole)
+        rois += f"<roi><imageZposition>10.0</imageZposition><imageSOP_UID>{uids[0]}</imageSOP_UID>"
+        rois += f"<inclusion>FALSE</inclusion>{edges}</roi>"
     grades = "".join(f"<{scale}>{1 + (reader + patient) % 5}</{scale}>" for scale in SCALES)
     large = f"<unblindedReadNodule><noduleID>Nodule {reader + 7}</noduleID><characteristics>{grades}</characteristics>"
     point = "<edgeMap><xCoord>30</xCoord><yCoord>30</yCoord></edgeMap>"

@@ -1,7 +1,8 @@
-"""The XML of the LIDC's readers: marks of nodules, and which marks are of one nodule."""
+"""The XML of the LIDC's readers: marks of nodules, their contours, and which marks are of one nodule."""
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from sources.xml_files import parsed_xml
 NAMESPACE = "{http://www.nih.gov}"
 ROOT = f"{NAMESPACE}LidcReadMessage"  # of CT; radiographs have another
 Box = tuple[float, float, float, float]
+MOST_PIXELS = 1 << 16  # of a row
 REMEDY = "fetch the file anew from upstream"
 
 SCALES: dict[str, tuple[str, ...]] = {  # in words, as the LIDC's annotation guide has them, from grade 1 on
@@ -33,12 +35,24 @@ KINDS = {"internalStructure": "internal structure", "calcification": "calcificat
 
 
 @dataclass(frozen=True, slots=True)
+class Roi:
+    """A contour on the slice at `z_mm` (patient coordinates): the pixels (x, y) of its border, or of that of a part
+    that is left out."""
+
+    z_mm: float
+    points: tuple[tuple[int, int], ...]
+    inclusion: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """A nodule of 3 mm and more as one reader marked it: its box on each slice, by the slice's SOP Instance UID."""
+    """A nodule of 3 mm and more as one reader marked it: its box on each slice, by the slice's SOP Instance UID, and
+    its contours."""
 
     reader: int
     boxes: dict[str, Box]
     grades: dict[str, int] = field(default_factory=dict)
+    rois: tuple[Roi, ...] = ()
 
 
 def marks_of(data: bytes) -> tuple[tuple[Mark, ...], ...] | None:
@@ -57,14 +71,25 @@ def marks_of(data: bytes) -> tuple[tuple[Mark, ...], ...] | None:
 def _marks(session: ET.Element, reader: int) -> Iterator[Mark]:
     for nodule in session.findall(f"{NAMESPACE}unblindedReadNodule"):
         boxes: dict[str, Box] = {}
+        rois: list[Roi] = []
         for roi in nodule.findall(f"{NAMESPACE}roi"):
-            xs, ys = ([float(e.text or "") for e in roi.iter(f"{NAMESPACE}{c}Coord")] for c in "xy")
-            if len(xs) > 1 and len(ys) > 1:
+            xs, ys = ([int(e.text or "") for e in roi.iter(f"{NAMESPACE}{c}Coord")] for c in "xy")
+            if not all(0 <= c < MOST_PIXELS for c in (*xs, *ys)) or len(xs) != len(ys):
+                raise ValueError("no pixels")
+            if len(xs) > 1:
+                rois += _roi(roi, tuple(zip(xs, ys, strict=True)))
                 boxes[roi.findtext(f"{NAMESPACE}imageSOP_UID", "").strip()] = (min(xs), min(ys), max(xs), max(ys))
         if boxes:
             told = nodule.find(f"{NAMESPACE}characteristics")
             grades = {e.tag.removeprefix(NAMESPACE): int(e.text or "0") for e in told} if told is not None else {}
-            yield Mark(reader, boxes, grades)
+            yield Mark(reader, boxes, grades, tuple(rois))
+
+
+def _roi(roi: ET.Element, points: tuple[tuple[int, int], ...]) -> Iterator[Roi]:
+    """A contour, if the slice that it lies on is told by its place."""
+    z = roi.findtext(f"{NAMESPACE}imageZposition", "").strip()
+    if z and math.isfinite(z_mm := float(z)):
+        yield Roi(z_mm, points, roi.findtext(f"{NAMESPACE}inclusion", "TRUE").strip().upper() != "FALSE")
 
 
 def nodules_of(readers: Sequence[Sequence[Mark]]) -> list[list[Mark]]:

@@ -37,7 +37,7 @@ class M3dVqa(Upstream):
         name="m3d_vqa",
         what="multiple-choice questions on CT volumes of published cases",
         url="https://huggingface.co/datasets/GoodBaiBai88/M3D-VQA",
-        revision="2024-06",
+        revision="25e34a7 (2024-12)",
         licence="Apache-2.0",
         access="registered",
         steps="fetch the CSV files from the hub below m3d_vqa/, and lay the volumes of M3D-Cap beside them as "

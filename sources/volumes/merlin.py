@@ -3,9 +3,9 @@
 Upstream's layout (Stanford AIMI, `merlinabdominalctdataset/`): `merlin_data/STUDY.nii.gz`, `reports_final.xlsx` (study
 id, Findings, Split, Few Shot), `zero_shot_findings_disease_cls.csv` (study id and 30 columns: 1 present, 0 explicitly
 negated, -1 not mentioned) and `five_years_disease_task.csv`, which is not read. Quirks: the reports come as a
-spreadsheet, which nothing here can read: save its sheet as `reports_final.csv` beside it (UTF-8; with the columns as
-they are); the text ends with a section `IMPRESSION:` in some; only the study is named, not the patient, so several
-studies of one patient are not told to be one's; the columns of labels are named in lower case with underscores.
+spreadsheet of one sheet (`sources.tables_xlsx`); the text ends with a section `IMPRESSION:` in some; only the study is
+named, not the patient, so several studies of one patient are not told to be one's; the columns of labels are named in
+lower case with underscores.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sources.volumes.shared import by_folder, stem
 if TYPE_CHECKING:
     import numpy as np
 
-REPORTS, LABELS = "reports_final.csv", "zero_shot_findings_disease_cls.csv"
+REPORTS, LABELS = "reports_final.xlsx", "zero_shot_findings_disease_cls.csv"
 VALUES = {"1": "present", "0": "absent"}
 STUDY = ("study id", "study_id", "VolumeName")
 
@@ -42,8 +42,7 @@ class Merlin(Upstream):
         revision="2024 (documentation at StanfordMIMI/Merlin 2d3409c)",
         licence="LicenseRef-Stanford-AIMI-non-commercial",
         access="registered",
-        steps="sign the data use agreement on the page, copy the files with azcopy below merlin/, save the sheet of "
-        "reports_final.xlsx as reports_final.csv",
+        steps="sign the data use agreement on the page, copy the files with azcopy below merlin/",
         citation="Blankemeier et al. Merlin: A Vision Language Foundation Model for 3D Computed Tomography. "
         "arXiv:2406.06512 (2024).",
         phi_risk="medium: reports de-identified upstream by machine; NIfTI without headers",
@@ -51,7 +50,7 @@ class Merlin(Upstream):
         body_parts=("abdomen", "pelvis"),
         tasks=("report", "multi-label"),
         size="25,494 studies of 18,317 patients",
-        layout="merlin_data/STUDY.nii.gz, reports_final.csv (of the .xlsx), zero_shot_findings_disease_cls.csv",
+        layout="merlin_data/STUDY.nii.gz, reports_final.xlsx, zero_shot_findings_disease_cls.csv",
         known="published",
     )
 
@@ -88,14 +87,15 @@ class Merlin(Upstream):
                 ),
                 text=row["Findings"],
             )
-        yield from shelf.rest((REPORTS, LABELS, "five_years_disease_task.csv", "reports_final.xlsx"))
+        yield from shelf.rest((REPORTS, LABELS, "five_years_disease_task.csv"))
 
     @staticmethod
     def miniature(root: Path, rng: np.random.Generator) -> None:
         from sources import mini
-        from sources.volumes.mini_volumes import voxels
+        from sources.volumes.mini_volumes import spreadsheet, voxels
 
-        rows, marks = [], []
+        rows: list[dict[str, str | int]] = []
+        marks = []
         for number, (split, findings) in enumerate(_MINIATURE):
             study = f"AC4213{number:03x}"
             if number != 4:
@@ -103,9 +103,8 @@ class Merlin(Upstream):
             rows.append({"study id": study, "Findings": findings, "Split": split, "Few Shot": 0})
             labels = {c: int(rng.integers(-1, 2)) for c in ("hepatic_steatosis", "renal_cyst", "ascites", "fracture")}
             marks.append({"study id": study, **labels})
-        mini.table(root / REPORTS, rows)
+        spreadsheet(root / REPORTS, rows)
         mini.table(root / LABELS, marks)
-        (root / "reports_final.xlsx").write_bytes(b"PK\x03\x04 a spreadsheet")
 
 
 def _labels(row: Line) -> Iterator[Fact]:

@@ -86,7 +86,7 @@ class Msd(Upstream):
         tasks=("organ-segmentation", "lesion-segmentation", "lesion-size", "organ-size"),
         size="2,633 volumes: 1,756 with label maps, 877 test volumes without",
         layout="TaskNN_Name/{imagesTr,labelsTr,imagesTs}/*.nii.gz, TaskNN_Name/dataset.json",
-        known="published",
+        known="recalled",
         remotes=tuple(
             Remote(kind="http", at=f"https://msd-for-monai.s3-us-west-2.amazonaws.com/{task}.tar", unpack=True)
             for task in TASKS

@@ -41,9 +41,13 @@ class Totalsegmentator(Upstream):
         name="totalsegmentator",
         what="CT and MR of all regions with masks of up to 117 structures",
         url="https://doi.org/10.5281/zenodo.10047292",
-        revision="CT v2.0.1 (Zenodo 10047292); the MR set (Zenodo 14710732) is laid out alike",
-        licence="CC-BY-4.0",
-        citation="Wasserthal et al. TotalSegmentator. Radiology: Artificial Intelligence 5(5), e230024 (2023).",
+        revision="CT v2.0.1 (Zenodo 10047292); the MR set v2.0.0 (Zenodo 14710732) is laid out alike",
+        licence="CC-BY-4.0 AND CC-BY-NC-SA-2.0",
+        steps="the CT set is CC-BY-4.0, the MR set of v2.0.0 is CC-BY-NC-SA-2.0: a recipe that reads the CT set alone "
+        "may say `licence: CC-BY-4.0`",
+        citation="Wasserthal et al. TotalSegmentator: Robust Segmentation of 104 Anatomic Structures in CT Images. "
+        "Radiology: Artificial Intelligence 5(5), e230024 (2023); Akinci D'Antonoli et al. TotalSegmentator MRI. "
+        "Radiology 314(2) (2025).",
         phi_risk="low headers; some volumes show heads, and faces with them: the face gate decides",
         modalities=("CT", "MR"),
         body_parts=("whole body", "chest", "abdomen", "pelvis", "head and neck"),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def shown(item: Item) -> dict[str, Any]:
     return {k: v for k, v in told.items() if v}
 
 
+def counted(items: Sequence[Item]) -> str:
+    """`5 picture, 1 failed: media_missing`: forms of records, reasons of what is none."""
+    ends = Counter(f"{i.status}: {i.reason}" if i.form == "none" else i.form for i in items)
+    return ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
+
+
 def rendered(items: Sequence[Item]) -> str:
     return json.dumps([shown(item) for item in items], indent=1, ensure_ascii=False) + "\n"
 
@@ -73,4 +80,6 @@ if __name__ == "__main__":
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for one in sys.argv[1:] or named():
         with tempfile.TemporaryDirectory() as folder:
-            (GOLDEN / f"{one}.json").write_text(rendered(items_of(*miniature(one, Path(folder)))))
+            listed = items_of(*miniature(one, Path(folder)))
+        (GOLDEN / f"{one}.json").write_text(rendered(listed))
+        print(f"{(GOLDEN / one).relative_to(GOLDEN.parents[2])}.json: {counted(listed)}")

@@ -231,7 +231,9 @@ def test_turns_of_every_dialect_are_one_exchange(turns: Any) -> None:
     assert [(a.question, a.answer) for a in exchanges(turns)] == [("q", "a")]
 
 
-@pytest.mark.parametrize("turns", [[], "text", [{"from": "gpt", "value": "a"}], [{"role": "tool", "content": "x"}] * 2])
+@pytest.mark.parametrize(
+    "turns", [[], "text", [{"from": "human", "value": "a"}], [{"role": "tool", "content": "x"}] * 2]
+)
 def test_turns_that_are_no_conversation_are_refused(turns: Any) -> None:
     with pytest.raises(RecordError, match="bad_conversation"):
         exchanges(turns)

@@ -192,6 +192,7 @@ def test_blocks_of_any_size_cover_a_file_line_by_line(tmp_path: Path, block_byte
     assert [found[n] for n in sorted(found)] == lines
 
 
+@pytest.mark.slow
 def test_an_empty_text_file_still_ends_in_the_ledger(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
     (row,) = rows_of(tmp_path, {"source": "jsonl_text", "root": "empty.jsonl", "text": "t"})
