@@ -7,7 +7,8 @@ makes. A dialect is a pair of pure functions and a pair of texts; its quantum is
     pixels     [x1, y1, x2, y2] whole pixels                     Qwen2.5-VL (QwenLM/Qwen2.5-VL, `bbox_2d`), Ophiuchus
     thousand   [x1, y1, x2, y2] whole numbers 0-1000             Qwen3-VL (QwenLM/Qwen3-VL@9658872), `bbox_2d`
     internvl   <ref>name</ref><box>[[x1, y1, x2, y2]]</box>      0-1000: InternVL (OpenGVLab/InternVL@2410d1d)
-    medrega    the same text with 0-999                          MedRegA (xmed-lab/MedRegA@838def5, BBOX_SCALE = 999)
+    medrega    the same text with 0-999                          MedRegA (xmed-lab/MedRegA@838def5, BBOX_SCALE = 999;
+                                                                 demo_data/data_file.jsonl)
     medvision  [x1, y1, x2, y2] of 0-1, y counts upwards from the lower left corner, 3 decimals
                                                                  MedVision (YongchengYAO/MedVision@c221615)
     m3d        [z1, y1, x1, z2, y2, x2] of 0-1, divided by (D, H, W), 3 decimals; the last index is inclusive
@@ -23,13 +24,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from manifests.errors import VerificationError
 
 Dialect2D = Literal["pixels", "thousand", "internvl", "medrega", "medvision"]
 DIALECTS_2D: tuple[Dialect2D, ...] = ("pixels", "thousand", "internvl", "medrega", "medvision")
+TAGGED = ("internvl", "medrega")  # those that write a name before a box
+UNNAMED = "this"  # what stands before the box of a thing whose name is asked for
 MAX_TEXT = 4096
 _STEPS = {"thousand": 1000, "internvl": 1000, "medrega": 999, "medvision": 1000}  # what each divides a side into
 _NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,12})?|\.\d{1,12})"
@@ -153,17 +157,61 @@ def from_dialect(numbers: Sequence[float], dialect: Dialect2D, height: int, widt
 
 def box_text(box: Box2D, dialect: Dialect2D, height: int, width: int, name: str = "") -> str:
     """The text of a box: `[x1, y1, x2, y2]`; for `internvl` and `medrega` with the name in `<ref>`."""
-    numbers = to_dialect(box, dialect, height, width)
-    shown = ", ".join(f"{n:.3f}" if dialect == "medvision" else f"{n:.0f}" for n in numbers)
-    if dialect not in ("internvl", "medrega"):
+    shown = numbers_text(box, dialect, height, width).replace(",", ", ")
+    if dialect not in TAGGED:
         return f"[{shown}]"
-    packed = shown if dialect == "internvl" else shown.replace(" ", "")
-    return f"<ref>{re.sub(r'[<>]', '', name)[:200]}</ref><box>[[{packed}]]</box>"
+    return f"<ref>{re.sub(r'[<>]', '', name)[:200]}</ref><box>[[{shown}]]</box>"
+
+
+def numbers_text(box: Box2D, dialect: Dialect2D, height: int, width: int) -> str:
+    """The four numbers of a dialect, joined by commas: how a gold is written."""
+    numbers = to_dialect(box, dialect, height, width)
+    return ",".join(f"{n:.3f}" if dialect == "medvision" else f"{n:.0f}" for n in numbers)
+
+
+def kept_overlap(box: Box2D, dialect: Dialect2D, height: int, width: int) -> float:
+    """The overlap of a box with what a dialect makes of it; 0 where it falls together there."""
+    return overlap(box, from_dialect(to_dialect(box, dialect, height, width), dialect, height, width))
+
+
+_SPAN = "whole numbers from 0 to {top} that span the picture from left to right and from top to bottom"
+LIST_FORM, TAG_FORM = "[x0, y0, x1, y1]", "<ref>name</ref><box>[[x0, y0, x1, y1]]</box>"
+_FORMS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "pixels": (LIST_FORM, "pixels of the picture"),
+        "thousand": (LIST_FORM, _SPAN.format(top=1000)),
+        "internvl": (TAG_FORM, _SPAN.format(top=1000)),
+        "medrega": (TAG_FORM, _SPAN.format(top=999)),
+        "medvision": (
+            LIST_FORM,
+            "fractions of the picture's width and height, with three decimals, counted from its lower left corner",
+        ),
+    }
+)
+
+
+def form_text(dialect: Dialect2D) -> str:
+    """What a question says of a box's form: `[x0, y0, x1, y1] in pixels of the picture`."""
+    return " in ".join(_FORMS[dialect])
+
+
+def frame_text(dialect: Dialect2D, height: int, width: int) -> str:
+    """A dialect with the picture's size: `medrega 512x384` (width x height)."""
+    return f"{dialect} {width}x{height}"
+
+
+def frame_of(text: str) -> tuple[Dialect2D, int, int]:
+    """The inverse of `frame_text`: dialect, height and width. Raises `VerificationError`."""
+    found = re.fullmatch(r"([a-z]{1,20}) ([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    dialect = next((known for known in DIALECTS_2D if found and known == found[1]), None)
+    if found is None or dialect is None:
+        raise VerificationError(f"{text[:40]!r} is no frame of a picture; dialects: {', '.join(DIALECTS_2D)}")
+    return dialect, int(found[3]), int(found[2])
 
 
 def parse_box(text: str, dialect: Dialect2D, height: int, width: int) -> Box2D:
     """The one box that a text holds in a dialect; raises `VerificationError` where there is none or more than one."""
-    if dialect in ("internvl", "medrega"):
+    if dialect == "internvl" or dialect == "medrega":
         tagged = parse_tagged(text, dialect, height, width)
         if len(tagged) != 1:
             raise VerificationError(f"the text holds {len(tagged)} tagged boxes; one is needed")

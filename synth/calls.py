@@ -83,3 +83,15 @@ def format_number(value: float, decimals: int) -> str:
     """A plain decimal with fixed places, rounded half to even on the shortest decimal of the float; never `-0`."""
     rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
     return format(abs(rounded) if rounded == 0 else rounded, "f")
+
+
+def format_size(value: float, decimals: int, below: float = 1.0) -> str:
+    """A length, area or volume: as `format_number`, but `below` 1 with 3 significant digits, zeros at their end left
+    out down to `decimals` places: 382.04 mm is `382.0`, 0.06404 mm is `0.064`, and 0.5 mm `0.5`.
+
+    Otherwise what a microscope shows, a tenth of a millimetre wide, would have no size.
+    """
+    size = abs(Decimal(repr(float(value))))
+    places = decimals if size >= Decimal(repr(below)) or size == 0 else max(decimals, 2 - size.adjusted())
+    text = format_number(value, places)
+    return text[: len(text) - places + decimals] + text[len(text) - places + decimals :].rstrip("0")

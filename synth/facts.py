@@ -87,7 +87,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "longest_axis_mm": "largest distance between two voxel or pixel centres of the mask named by `about`",
         "area_px": "pixels of the canonical image that the mask named by `about` covers",
         "area_mm2": "area of the mask named by `about` on an image",
-        "count": "connected parts of the mask named by `about`",
+        "count": "connected parts of the mask named by `about`, or the objects that its source tells apart",
         "slice_range": "first and last slice of the mask named by `about`, in the canonical volume, from 0",
         "mean_hu": "mean attenuation inside the mask named by `about`",
         "box": "x0,y0,z0,x1,y1,z1 of the mask named by `about`, half-open, in voxels of the canonical volume; of a 2D "

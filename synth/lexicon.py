@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from synth.lexicon_words import ANATOMY_WORDS, BROADER_WORDS, FINDING_WORDS, PART_OF_WORDS
 
-LEXICON_VERSION = "2"
+LEXICON_VERSION = "3"
 _NOT_ACQUIRED = frozenset({"SEG", "SR", "OT"})  # their words mean something else in a text
 # Code -> the canonical English first, then further wordings. Upper-case forms match in upper case only.
 MODALITY: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -31,22 +31,27 @@ MODALITY: Mapping[str, tuple[str, ...]] = MappingProxyType(
                "echocardiogram", "ultrasonographic", "echocardiographic", "ultrasonogram", "sonographically"),
         "CR": ("computed radiography", "radiograph", "radiography", "x-ray", "x ray", "xray", "radiographic", "CXR",
                "roentgenogram", "plain film"),
-        "DX": ("digital radiography", "radiograph", "radiography", "x-ray", "x ray", "xray", "radiographic", "CXR",
+        "DX": ("radiography", "digital radiography", "radiograph", "x-ray", "x ray", "xray", "radiographic", "CXR",
                "roentgenogram", "plain film"),
         "MG": ("mammography", "mammogram", "mammographic", "x-ray", "radiograph", "tomosynthesis"),
-        "XA": ("x-ray angiography", "angiography", "angiogram", "fluoroscopy", "x-ray", "arteriography",
-               "arteriogram", "venogram"),
+        "IO": ("intra-oral radiography", "intraoral radiography", "intra-oral radiograph", "intraoral radiograph",
+               "periapical radiograph", "bitewing", "radiograph", "radiography", "x-ray", "x ray", "xray"),
+        "PX": ("panoramic radiography", "panoramic radiograph", "orthopantomogram", "panoramic x-ray", "radiograph",
+               "radiography", "x-ray", "x ray", "xray"),
+        "XA": ("x-ray angiography", "x-ray angiogram", "angiography", "angiogram", "fluoroscopy", "x-ray",
+               "arteriography", "arteriogram", "venogram"),
         "RF": ("fluoroscopy", "fluoroscopic", "x-ray"),
         "PT": ("positron emission tomography", "PET"),
         "NM": ("nuclear medicine imaging", "nuclear medicine", "scintigraphy", "scintigram", "SPECT", "bone scan"),
         "ES": ("endoscopy", "endoscopic", "endoscope", "colonoscopy", "gastroscopy", "colonoscopic",
                "capsule endoscopy", "bronchoscopy", "bronchoscopic"),
-        "SM": ("slide microscopy", "microscopy", "histopathology", "histology", "histological", "whole-slide image",
+        "SM": ("histopathology", "slide microscopy", "microscopy", "histology", "histological", "whole-slide image",
                "histopathological", "photomicrograph"),
+        "GM": ("microscopy", "photomicrograph", "microscopic image"),
         "OP": ("fundus photography", "fundus photograph", "fundus image", "ophthalmic photography", "fundoscopy"),
         "OPT": ("optical coherence tomography", "OCT"),
         "DMS": ("dermoscopy", "dermoscopic", "dermatoscopy", "dermatoscopic"),
-        "XC": ("photography", "photograph", "photo", "clinical photograph"),
+        "XC": ("clinical photography", "photography", "photograph", "photo", "clinical photograph"),
         "ECG": ("electrocardiography", "electrocardiogram", "ECG", "EKG"),
         "SEG": ("segmentation",),
         "SR": ("structured report",),

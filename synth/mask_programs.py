@@ -14,10 +14,10 @@ import numpy as np
 from manifests.errors import VerificationError
 from manifests.record import Affine, Media
 from synth import shapes
-from synth.calls import format_number
+from synth.calls import format_number, format_size
 from synth.grids import Along, Point, along_axes, determinant, shown_planes, shown_span, world
 from synth.shapes import Array, Part
-from synth.views import MediaView, Result, affine_of, load, mask_labels, shown_grid, steps, structure
+from synth.views import MediaView, Result, affine_of, load, mask_labels, objects, shown_grid, steps, structure
 
 ALONG: Mapping[str, tuple[int, str, str]] = {
     "left-right": (0, "left", "right"),
@@ -57,20 +57,24 @@ def centroid_ras(view: MediaView, name: str) -> Point:
     return world(affine, (x, y, z))
 
 
-def _joined(numbers: tuple[float, ...], decimals: int, between: str = ",") -> str:
-    return between.join(format_number(n, decimals) for n in numbers)
+def _coordinates(numbers: tuple[float, ...]) -> str:
+    return ",".join(format_number(n, 1) for n in numbers)
+
+
+def _sides(lengths: tuple[float, ...]) -> str:
+    return " x ".join(format_size(n, 1) for n in lengths)
 
 
 # --- sizes -----------------------------------------------------------------------------------------------------------
 
 
 def volume_ml(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(voxels_ml(*structure(view, args["mask"]), args["mask"]), 2), "mL")
+    return Result(format_size(voxels_ml(*structure(view, args["mask"]), args["mask"]), 2), "mL")
 
 
 def longest_axis_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     media, part = structure(view, args["mask"])
-    return Result(format_number(shapes.longest_axis(part, steps(media)), 1), "mm")
+    return Result(format_size(shapes.longest_axis(part, steps(media)), 1), "mm")
 
 
 def _long_and_short(view: MediaView, name: str) -> tuple[float, float]:
@@ -84,11 +88,11 @@ def _long_and_short(view: MediaView, name: str) -> tuple[float, float]:
 
 
 def recist_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(_joined(_long_and_short(view, args["mask"]), 1, " x "), "mm")
+    return Result(_sides(_long_and_short(view, args["mask"])), "mm")
 
 
 def perpendicular_axis_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_long_and_short(view, args["mask"])[1], 1), "mm")
+    return Result(format_size(_long_and_short(view, args["mask"])[1], 1), "mm")
 
 
 def _bounds(view: MediaView, name: str) -> tuple[Point, Point]:
@@ -104,20 +108,21 @@ def _bounds(view: MediaView, name: str) -> tuple[Point, Point]:
 
 def box_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     low, high = _bounds(view, args["mask"])
-    return Result(_joined((*low, *high), 1), "mm")
+    return Result(_coordinates((*low, *high)), "mm")
 
 
 def size_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     low, high = _bounds(view, args["mask"])
-    return Result(_joined(tuple(b - a for a, b in zip(low, high, strict=True)), 1, " x "), "mm")
+    return Result(_sides(tuple(b - a for a, b in zip(low, high, strict=True))), "mm")
 
 
 def centroid_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(_joined(centroid_ras(view, args["mask"]), 1), "mm")
+    return Result(_coordinates(centroid_ras(view, args["mask"])), "mm")
 
 
 def count(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(str(shapes.components(structure(view, args["mask"])[1])), "")
+    apart = objects(view, args["mask"])
+    return Result(str(len(apart) or shapes.components(structure(view, args["mask"])[1])), "")
 
 
 def compared(view: MediaView, args: Mapping[str, str]) -> tuple[str, ...]:
@@ -248,7 +253,7 @@ def _between(view: MediaView, a: str, b: str) -> float:
 
 
 def centroid_distance_mm(view: MediaView, args: Mapping[str, str]) -> Result:
-    return Result(format_number(_between(view, args["a"], args["b"]), 1), "mm")
+    return Result(format_size(_between(view, args["a"], args["b"]), 1), "mm")
 
 
 def nearest(view: MediaView, args: Mapping[str, str]) -> Result:
@@ -256,7 +261,7 @@ def nearest(view: MediaView, args: Mapping[str, str]) -> Result:
     if len(others) < 2:
         raise VerificationError(f"the sample has {len(others)} other masks; the nearest of them needs 2")
     ranked = sorted((_between(view, args["mask"], label), label) for label in others)
-    if format_number(ranked[0][0], 1) == format_number(ranked[1][0], 1):
+    if format_size(ranked[0][0], 1) == format_size(ranked[1][0], 1):
         raise VerificationError(f"masks {ranked[0][1]!r} and {ranked[1][1]!r} are equally near to {args['mask']!r}")
     return Result(ranked[0][1], "")
 

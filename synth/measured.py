@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from manifests.record import Affine, Fact
 from synth import shapes
-from synth.calls import format_number
+from synth.calls import format_number, format_size
 from synth.grids import determinant
 from synth.shapes import Array, Part
 
@@ -30,23 +30,27 @@ def mask_facts(
     return tuple(facts)
 
 
-def flat_mask_facts(label: str, mask: Array, spacing_mm: tuple[float, float] | None, at: str = "") -> tuple[Fact, ...]:
+def flat_mask_facts(
+    label: str, mask: Array, spacing_mm: tuple[float, float] | None, at: str = "", objects: int = 0
+) -> tuple[Fact, ...]:
     """What is measured of one structure of a canonical image, on its pixels: that it is there, its box, connected parts
-    and area, and with `spacing_mm` (y, x) its longest axis and its area in mm2; () of an empty mask (y, x)."""
+    and area, and with `spacing_mm` (y, x) its longest axis and its area in mm2; () of an empty mask (y, x). Of several
+    `objects` only their number and the area: no one of them has the box or the length of all."""
     part = shapes.cropped(mask)
     if part is None:
         return ()
     (y0, x0), (y1, x1) = part.start, part.stop
     rows = [
         ("structure", label, ""),
-        ("box", f"{x0},{y0},{x1},{y1}", ""),
-        ("count", str(shapes.components(part)), ""),
+        *((("box", f"{x0},{y0},{x1},{y1}", ""),) if objects < 2 else ()),
+        ("count", str(objects or shapes.components(part)), ""),
         ("area_px", str(part.voxels), ""),
     ]
     if spacing_mm is not None:
         y, x = spacing_mm
-        rows.append(("longest_axis_mm", format_number(shapes.longest_axis(part, ((y, 0.0), (0.0, x))), 1), "mm"))
-        rows.append(("area_mm2", format_number(part.voxels * y * x, 1), "mm2"))
+        if objects < 2:
+            rows.append(("longest_axis_mm", format_size(shapes.longest_axis(part, ((y, 0.0), (0.0, x))), 1), "mm"))
+        rows.append(("area_mm2", format_size(part.voxels * y * x, 1), "mm2"))
     return tuple(Fact(name, value, f"mask:{label}", unit=unit, about=label, at=at) for name, value, unit in rows)
 
 
@@ -66,8 +70,8 @@ def part_facts(label: str, part: Part, affine: Affine, hounsfield: Array | None)
     (z0, y0, x0), (z1, y1, x1) = part.start, part.stop
     volume = part.voxels * abs(determinant(steps)) / 1000.0
     rows = [
-        ("volume_ml", format_number(volume, 2), "mL"),
-        ("longest_axis_mm", format_number(shapes.longest_axis(part, steps), 1), "mm"),
+        ("volume_ml", format_size(volume, 2), "mL"),
+        ("longest_axis_mm", format_size(shapes.longest_axis(part, steps), 1), "mm"),
         ("slice_range", f"{z0}-{z1 - 1}", ""),
         ("box", f"{x0},{y0},{z0},{x1},{y1},{z1}", ""),
     ]

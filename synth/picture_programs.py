@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from manifests.errors import VerificationError
 from synth import degrade
-from synth.boxes import Box2D, box_of, overlap
-from synth.calls import format_number
+from synth.boxes import DIALECTS_2D, Box2D, box_of, frame_text, overlap
+from synth.calls import format_number, format_size
 from synth.pictures import bounds, crop_of, inside, picture, pixels_of, pixels_sha256, stated_boxes, stated_names
 from synth.views import MediaView, Result, mask_labels
 
@@ -101,6 +101,16 @@ def place_in(view: MediaView, args: Mapping[str, str]) -> Result:
     return Result(THIRDS[min(column, 2)][min(row, 2)], "")
 
 
+def frame(view: MediaView, args: Mapping[str, str]) -> Result:
+    """`medrega 512x384`: in which dialect a sample writes the boxes of a picture, which every box program counts in
+    pixels."""
+    height, width = picture(view, args["member"]).shape[:2]
+    for dialect in DIALECTS_2D:
+        if dialect == args["dialect"]:
+            return Result(frame_text(dialect, height, width), "")
+    raise VerificationError(f"no dialect {args['dialect'][:20]!r}; there are: {', '.join(DIALECTS_2D)}")
+
+
 # --- areas -----------------------------------------------------------------------------------------------------------
 
 
@@ -117,17 +127,17 @@ def _spacing(view: MediaView, member: str) -> tuple[float, float]:
 
 def area_mm2(view: MediaView, args: Mapping[str, str]) -> Result:
     y, x = _spacing(view, args["member"])
-    return Result(format_number(int(inside(view, args["mask"], args["member"]).sum()) * y * x, 1), "mm2")
+    return Result(format_size(int(inside(view, args["mask"], args["member"]).sum()) * y * x, 1), "mm2")
 
 
 def width_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     x0, _, x1, _ = bounds(inside(view, args["mask"], args["member"]))
-    return Result(format_number((x1 - x0) * _spacing(view, args["member"])[1], 1), "mm")
+    return Result(format_size((x1 - x0) * _spacing(view, args["member"])[1], 1), "mm")
 
 
 def height_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     _, y0, _, y1 = bounds(inside(view, args["mask"], args["member"]))
-    return Result(format_number((y1 - y0) * _spacing(view, args["member"])[0], 1), "mm")
+    return Result(format_size((y1 - y0) * _spacing(view, args["member"])[0], 1), "mm")
 
 
 def larger_in(view: MediaView, args: Mapping[str, str]) -> Result:

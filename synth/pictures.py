@@ -1,12 +1,12 @@
 """One picture of a sample, and structures as it shows them; pictures that a draft makes itself.
 
 A pixel of a picture belongs to a structure where its centre does: in a 2D mask on the canonical image, which the
-picture shows whole, cropped (`Media.crop`) or shrunk, or in a 3D mask that a picture of one slice (`Media.affine` and
-one index in `Media.slices`) cuts. Boxes are absolute pixels of the picture, half-open. Slices are shown as radiologists
-look at them where their rows and columns allow it by turning them over alone: axial with anterior up and the patient's
-left on the right, coronal with the head up, sagittal with anterior on the left; the affine follows. Everything is
-elementwise arithmetic, so that a picture has the same pixels on every machine. Not covered: slices of another plane
-than the volume's own, slices of volumes that were encoded as a clip.
+picture shows whole, cropped (`Media.crop`), shrunk or stretched (`Media.scale`), or in a 3D mask that a picture of one
+slice (`Media.affine` and one index in `Media.slices`) cuts. Boxes are absolute pixels of the picture, half-open. Slices
+are shown as radiologists look at them where their rows and columns allow it by turning them over alone: axial with
+anterior up and the patient's left on the right, coronal with the head up, sagittal with anterior on the left; the
+affine follows. Everything is elementwise arithmetic, so that a picture has the same pixels on every machine. Not
+covered: slices of another plane than the volume's own, slices of volumes that were encoded as a clip.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from manifests.sample import Made
 from synth.boxes import Box2D, box_of
 from synth.grids import along_axes, steps_mm
 from synth.mask_programs import grid_plane
-from synth.shapes import Array, Bools
-from synth.views import MediaView, load, structure
+from synth.shapes import Array, Bools, Part
+from synth.views import MediaView, load, object_part, objects, structure
 
 SOFT_TISSUE = (40.0, 400.0)  # HU, centre and width, where a CT brings no window
 TAILS = 0.5  # per cent of the values at either end beyond which a volume without a window is shown black or white
 _HALF_UP = 1e-6
+_SAME = 1e-6  # the relative difference of ratios that are equal
 _AXES = {"axial": (1, 0), "coronal": (2, 0), "sagittal": (2, 1)}  # RAS+ axis of rows and of columns
 _GROWS = {"axial": (-1, -1), "coronal": (-1, -1), "sagittal": (-1, -1)}  # down: back or feet; right: left or back
 
@@ -63,7 +64,25 @@ def pixels_sha256(pixels: Array) -> str:
 def inside(view: MediaView, name: str, member: str) -> Bools:
     """(y, x): which pixels of a picture show a structure. Raises `VerificationError` where none does."""
     media, part = structure(view, name)
-    shown = picture(view, member)
+    out = _shown_part(view, media, part, member)
+    if not out.any():
+        raise VerificationError(f"picture {member[:40]!r} does not show {name!r}")
+    return out
+
+
+def objects_inside(view: MediaView, name: str, member: str) -> list[Bools]:
+    """The same of each of the objects that the source tells apart in a structure and the picture shows; [] where it
+    marked the structure as one."""
+    marked = objects(view, name)
+    if not marked:
+        return []
+    media, _ = structure(view, name)
+    found = (_shown_part(view, media, object_part(view, one), member) for one in marked)
+    return [hits for hits in found if hits.any()]
+
+
+def _shown_part(view: MediaView, media: Media, part: Part, member: str) -> Bools:
+    shown, name = picture(view, member), media.label
     if part.inside.ndim == 2 and _number(member) != "1":
         raise VerificationError(f"picture {member[:40]!r} is not the first, of which mask {name!r} is")
     flat = _flat(shown, media) if part.inside.ndim == 2 else _slice(shown, media)
@@ -78,8 +97,6 @@ def inside(view: MediaView, name: str, member: str) -> Bools:
     hit_rows, hit_columns = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     if hit_rows.size and hit_columns.size:
         out[np.ix_(hit_rows, hit_columns)] = plane[np.ix_(rows[hit_rows], columns[hit_columns])]
-    if not out.any():
-        raise VerificationError(f"picture {member[:40]!r} does not show {name!r}")
     return out
 
 
@@ -103,7 +120,10 @@ def _flat(shown: Media, mask: Media) -> list[Callable[[float], float]]:
     if shown.affine is not None:
         raise VerificationError(f"picture {shown.member} shows a slice, and the mask is flat")
     ratios = [shown.shape[0] / (bottom - top), shown.shape[1] / (right - left)]
-    if any(abs((bottom - top, right - left)[k] * ratios[1 - k] - shown.shape[k]) > 1 for k in (0, 1)):
+    stretched = any(abs((bottom - top, right - left)[k] * ratios[1 - k] - shown.shape[k]) > 1 for k in (0, 1))
+    if stretched and (
+        shown.scale is None or any(abs(r - s) > _SAME * s for r, s in zip(ratios, shown.scale, strict=True))
+    ):
         raise VerificationError(f"a mask of shape {mask.shape} and picture {shown.member} are not alike")
     return [lambda n: top + (n + 0.5) / ratios[0], lambda n: left + (n + 0.5) / ratios[1]]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from manifests.errors import VerificationError
 from manifests.record import Fact
-from synth.calls import format_number
+from synth.calls import format_number, format_size
 from synth.views import MediaView, Result
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
@@ -61,7 +61,7 @@ def distance_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     (p, q), unit = _points(view, (args["p"], args["q"]))
     if unit != "mm":
         raise VerificationError("the landmarks are in pixels without a spacing, so they have no distance")
-    return Result(format_number(math.sqrt(sum((b - a) ** 2 for a, b in zip(p, q, strict=True))), 1), "mm")
+    return Result(format_size(math.sqrt(sum((b - a) ** 2 for a, b in zip(p, q, strict=True))), 1), "mm")
 
 
 def angle_deg(view: MediaView, args: Mapping[str, str]) -> Result:

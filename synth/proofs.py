@@ -14,7 +14,8 @@ canonical arrays when a sample is written and from the shard when it is verified
     size_mm(mask)          `a x b x c`: the box's extent left-right, front-back and head-feet    mm, 1 decimal
     centroid_mm(mask)      `x,y,z` in RAS+ mm                                                    mm, 1 decimal
     slice_range(mask)      first and last of the shown slices, counted from 0, that cut it: `12-45`
-    count(mask)            connected parts; 26 neighbours in 3D, 8 in 2D
+    count(mask)            the objects that the source tells apart (several mask members of one label), else connected
+                           parts; 26 neighbours in 3D, 8 in 2D
     largest([among])       the label with the largest volume among all masks, or those named (`liver|spleen`)
     smallest()             the label with the smallest
     nearest(mask)          the label whose centroid is nearest to a structure's, in space
@@ -34,11 +35,22 @@ canonical arrays when a sample is written and from the shard when it is verified
     box_in(mask, member)   `x0,y0,x1,y1` of a structure as the picture shows it, half-open
     stated_box(about, member)   the box that a fact gives it, in the picture; `boxes_of(about, member)`: how many
     in_box(box, member)    the label or name whose box overlaps this one by half or more, and most by far
+    called(mask, member)   what tells one of several structures of a kind apart in it: `larger lesion in the picture`
+                           (`synth.instances`); `kind_of(mask)`: the label of its kind
+    frame(dialect, member) `medrega 512x384`: how the sample writes its boxes (`synth.boxes`), and the picture's size
     box_iou(box, other)    intersection over union of two boxes                       2 decimals
     place_in(name, member) where the middle of a structure's box lies: `upper left` to `lower right`, `centre`
     area_px(mask, member)  pixels that show it; `area_mm2`: x the spacing             mm2, 1 decimal
     width_mm(mask, member), height_mm(mask, member)   its box, side to side and top to bottom    mm, 1 decimal
     larger_in(a, b, member)     which of two covers more of it, by a tenth at least
+    share_pct(mask, member)     the share of the picture that a structure covers (`synth.area_programs`)  %, 1 decimal
+    long_diameter_mm(mask, member)   of a compact structure that lies in the picture whole    mm, 1 decimal
+    diameters_mm(mask, member)       `44.3 x 21.0`: the same, and the longest chord of its hull across it
+    centre_distance_mm(a, b, member) between the centroids of two structures beside each other    mm, 1 decimal
+    area_ratio(a, b, member)    area of a by area of b, or of several together (`disc|cup`)       2 decimals
+    extent_ratio(a, b, extent, member)  the same of their vertical or horizontal extents          2 decimals
+    covers_most(member, [among])     the label with the largest area in it, by a tenth at least
+    regions(mask, least, member)     such objects or connected regions that cover `least` per cent of the picture each
     pixels(member)         sha256 of a picture's pixels, shape before them
     crop(member, of, box, factor)    that of the crop of another picture, which `member` must be
     degraded(member, kind, level, seed)    that of its degraded copy (`synth.degrade`), which need not travel
@@ -48,7 +60,7 @@ canonical arrays when a sample is written and from the shard when it is verified
     distance_mm(p, q)      between two landmarks                                      mm, 1 decimal
     angle_deg(p, q, r)     between landmarks p and r, seen from q; 0 to 180           degrees, 1 decimal
     angle_between_lines_deg(p, q, r, s)   between the lines pq and rs; 0 to 90        degrees, 1 decimal
-    extent_mm(axis)        samples x spacing along array axis x, y or z               mm, 1 decimal
+    extent_mm(axis)        samples x spacing along array axis x, y or z    mm, 1 decimal, below 10 as others below 1
     plane()                axial, coronal or sagittal: the slices of array axis 0; oblique beyond 37 degrees
     frame_count()          frames of the video
     duration_s()           last minus first presentation time, and one mean interval  s, 2 decimals
@@ -69,8 +81,16 @@ canonical arrays when a sample is written and from the shard when it is verified
                            or an answer; with a number, where it is the answer to that question (`synth.quotes`)
     digest(field, [number])   sha256 of the source's text, or of a question's question, answer, why or options
 
+    Of passages that were found for a question (`synth.passage_programs`):
+    passage(number)        sha256 of a passage's words, as the prompt shows them
+    told_by(text, says)    which passages state a text, or deny it: `[1] [3]`, or `none`
+    own_passages()         which are of the record that asks: `[2]`, or `none`
+    shows(finding)         yes or no: whether the facts state a finding, or deny it
+    unanswered(number)     `not stated`, where no passage answers a question
+
 A mask is every mask member with that label, together; inside is not 0. Numbers are plain decimals, rounded half to
-even to the places above, so equal means equal text. The affine maps voxel indices (x, y, z) to RAS+ millimetres. What
+even to the places above, lengths, areas and volumes below 1 to 3 significant digits (`synth.calls.format_size`), so
+equal means equal text. The affine maps voxel indices (x, y, z) to RAS+ millimetres. What
 is shown may stand on another grid than the masks: `slice_range` and `box` follow the affines there, and refuse grids
 that are turned against each other. Not covered: partial volumes, intensities of another grid than the mask's, volumes
 of 2D masks, sides of a patient who lies turned in the scanner.
@@ -84,8 +104,18 @@ from typing import NamedTuple
 
 from manifests.errors import VerificationError
 from manifests.sample import Proof, Verdict
-from synth import changes, fact_programs, mask_programs, picture_programs, points, quotes
-from synth.calls import Call, call_text, format_call, format_number, parse_call
+from synth import (
+    area_programs,
+    changes,
+    fact_programs,
+    instances,
+    mask_programs,
+    passage_programs,
+    picture_programs,
+    points,
+    quotes,
+)
+from synth.calls import Call, call_text, format_call, format_number, format_size, parse_call
 from synth.grids import steps_mm
 from synth.mask_programs import centroid_ras, grid_plane
 from synth.views import MediaView, Result, mask_labels, only
@@ -121,7 +151,7 @@ def _extent_mm(view: MediaView, args: Mapping[str, str]) -> Result:
     if spacing is None and (media.affine is None or media.kind != "volume"):
         raise VerificationError(f"member {media.member} has no spacing, so it has no extent")
     step = spacing[at] if spacing is not None else steps_mm(media.affine or ())[at]
-    return Result(format_number(media.shape[at] * step, 1), "mm")
+    return Result(format_size(media.shape[at] * step, 1, below=10.0), "mm")
 
 
 def _plane(view: MediaView, args: Mapping[str, str]) -> Result:
@@ -187,6 +217,9 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "stated_box": Program(picture_programs.stated_box, ("about", "member")),
         "boxes_of": Program(picture_programs.boxes_of, ("about", "member")),
         "in_box": Program(picture_programs.in_box, ("box", "member")),
+        "called": Program(instances.called, ("mask", "member")),
+        "kind_of": Program(instances.kind_of, ("mask",)),
+        "frame": Program(picture_programs.frame, ("dialect", "member")),
         "box_iou": Program(picture_programs.box_iou, ("box", "other")),
         "place_in": Program(picture_programs.place_in, ("name", "member")),
         "area_px": Program(picture_programs.area_px, ("mask", "member")),
@@ -194,6 +227,14 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "width_mm": Program(picture_programs.width_mm, ("mask", "member")),
         "height_mm": Program(picture_programs.height_mm, ("mask", "member")),
         "larger_in": Program(picture_programs.larger_in, ("a", "b", "member")),
+        "share_pct": Program(area_programs.share_pct, ("mask", "member")),
+        "long_diameter_mm": Program(area_programs.long_diameter_mm, ("mask", "member")),
+        "diameters_mm": Program(area_programs.diameters_mm, ("mask", "member")),
+        "centre_distance_mm": Program(area_programs.centre_distance_mm, ("a", "b", "member")),
+        "area_ratio": Program(area_programs.area_ratio, ("a", "b", "member")),
+        "extent_ratio": Program(area_programs.extent_ratio, ("a", "b", "extent", "member")),
+        "covers_most": Program(area_programs.covers_most, ("member",), ("among",)),
+        "regions": Program(area_programs.regions, ("mask", "least", "member")),
         "pixels": Program(picture_programs.pixels, ("member",)),
         "crop": Program(picture_programs.crop, ("member", "of", "box", "factor")),
         "degraded": Program(picture_programs.degraded, ("member", "kind", "level", "seed")),
@@ -220,6 +261,11 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "label": Program(_label, ("fact",), ("about",)),
         "span": Program(quotes.span, ("text",), ("number",)),
         "digest": Program(quotes.digest, ("field",), ("number",)),
+        "passage": Program(passage_programs.passage, ("number",)),
+        "told_by": Program(passage_programs.told_by, ("text", "says")),
+        "own_passages": Program(passage_programs.own_passages),
+        "shows": Program(passage_programs.shows, ("finding",)),
+        "unanswered": Program(passage_programs.unanswered, ("number",)),
     }
 )
 

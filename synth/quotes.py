@@ -71,7 +71,7 @@ def looked_at(calls: Iterable[str], text: str, asked: tuple[Asked, ...]) -> tupl
     in_text, numbers = False, set[int]()
     for call in calls:
         name, args = parse_call(call)[0], dict(parse_call(call).args)
-        if name not in ("span", "digest"):
+        if name not in ("span", "digest", "unanswered"):
             continue
         if "number" in args:
             numbers.add(numbered(args["number"]))

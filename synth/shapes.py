@@ -103,9 +103,27 @@ def centroid(part: Part) -> tuple[float, ...]:
 
 def components(part: Part) -> int:
     """Connected parts: 26 neighbours in 3D, 8 in 2D."""
+    return len(component_sizes(part.inside))
+
+
+def component_sizes(inside: Bools) -> list[int]:
+    """The voxels of each connected part, largest first."""
     from scipy import ndimage
 
-    return int(ndimage.label(part.inside, structure=np.ones((3,) * part.inside.ndim))[1])
+    labels, count = ndimage.label(inside, structure=np.ones((3,) * inside.ndim))
+    return sorted(np.bincount(labels.ravel(), minlength=count + 1)[1:].tolist(), reverse=True)
+
+
+def apart(part: Part, fewest: int) -> bool:
+    """Whether its connected parts can be counted: each has `fewest` voxels or more, and none is so near to another that
+    both become one when the structure grows by a voxel on every side."""
+    from scipy import ndimage
+
+    sizes = component_sizes(part.inside)
+    if sizes[-1] < fewest:
+        return False
+    grown: Array = ndimage.maximum_filter(np.pad(part.inside.view(np.uint8), 1), size=3)
+    return len(sizes) == 1 or len(component_sizes(grown != 0)) == len(sizes)
 
 
 # --- hulls and diameters ---------------------------------------------------------------------------------------------

@@ -12,11 +12,19 @@ import numpy.typing as npt
 
 from manifests.errors import VerificationError
 from manifests.record import Affine, Asked, Fact, Media
+from manifests.sample import Passage
 from synth.chat import Picture
 from synth.grids import steps_mm
 from synth.shapes import Part, cropped
 
 Array = npt.NDArray[Any]
+
+
+class Retrieved(NamedTuple):
+    """A passage that was found for a record's question, numbered from 1; 0: for what the record shows."""
+
+    asks: int
+    passage: Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,8 @@ class MediaView:
     `crop` may give a mask's `Part` directly (None: it is empty), where one pass over a label map finds all of them.
     Structures once looked at are kept, cropped, as long as the view is. `look(most, side)` gives at most `most`
     pictures of what is shown, none longer than `side` pixels: the images, evenly spread slices of a volume as
-    radiologists look at them, evenly spread frames; none of a text.
+    radiologists look at them, evenly spread frames; none of a text. `passages` are those that a sample shows,
+    `retrieved` those that a task may choose from.
     """
 
     media: tuple[Media, ...]
@@ -36,6 +45,8 @@ class MediaView:
     asked: tuple[Asked, ...] = ()
     crop: Callable[[str], Part | None] | None = None
     look: Callable[[int, int], tuple[Picture, ...]] = lambda most, side: ()
+    passages: tuple[Passage, ...] = ()
+    retrieved: tuple[Retrieved, ...] = ()
     seen: dict[str, tuple[Media, Part]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
@@ -76,10 +87,29 @@ def mask_labels(view: MediaView) -> tuple[str, ...]:
 
 
 def structure(view: MediaView, name: str) -> tuple[Media, Part]:
-    """The structure of a label: every mask member with that label, together; not empty."""
+    """The structure of a label: every mask member with that label (`objects`), together; not empty."""
     if name not in view.seen:
         view.seen[name] = _structure(view, name)
     return view.seen[name]
+
+
+def objects(view: MediaView, name: str) -> tuple[str, ...]:
+    """The members of the objects that the source tells apart in a structure; () where it marks the structure as one."""
+    members = tuple(m.member for m in view.media if m.kind == "mask" and m.label == name)
+    return members if len(members) > 1 else ()
+
+
+def object_part(view: MediaView, member: str) -> Part:
+    """One of them, cropped. Raises `VerificationError` where nothing is marked."""
+    (entry,) = (m for m in view.media if m.kind == "mask" and m.member == member)
+    part = _cropped(view, entry)
+    if part is None:
+        raise VerificationError(f"member {member} marks nothing")
+    return part
+
+
+def _cropped(view: MediaView, entry: Media) -> Part | None:
+    return cropped(load(view, entry)) if view.crop is None else view.crop(entry.member)
 
 
 def _structure(view: MediaView, name: str) -> tuple[Media, Part]:
@@ -88,12 +118,13 @@ def _structure(view: MediaView, name: str) -> tuple[Media, Part]:
         raise VerificationError(f"mask {name!r} is not in the sample; masks: {', '.join(mask_labels(view)) or 'none'}")
     if len({(m.shape, m.affine) for m in entries}) > 1:
         raise VerificationError(f"the masks labelled {name!r} stand on different grids")
-    if view.crop is not None and len(entries) == 1:
-        part = view.crop(entries[0].member)
-    elif len(entries) == 1:
-        part = cropped(load(view, entries[0]))
-    else:
-        part = cropped(np.logical_or.reduce([load(view, m) != 0 for m in entries]))
+    part = _cropped(view, entries[0])
+    if len(entries) > 1:
+        whole = np.zeros(entries[0].shape, np.bool_)
+        for one in (part, *(_cropped(view, m) for m in entries[1:])):
+            if one is not None:
+                whole[one.where] |= one.inside
+        part = cropped(whole)
     if part is None:
         raise VerificationError(f"mask {name!r} is empty")
     if len(part.start) != len(entries[0].shape) or any(a > b for a, b in zip(part.stop, entries[0].shape, strict=True)):

@@ -20,36 +20,36 @@ Name the modality of the {kind}.
 How was this {kind} made?
 Look at the {kind}: with which method was it obtained?
 Modality of this {kind}?
-Could you tell me what kind of examination this {kind} belongs to?
+Could you tell me what kind of imaging this {kind} comes from?
 For the archive, under which modality should the {kind} be filed?
 Identify the technique behind the {kind} shown.
-What sort of scanner or device gives a {kind} like this one?
+What sort of device gives {kind}s like this one?
 I would like to know by what means this {kind} was taken.
-From its appearance, what modality would you assign to this {kind}?
-The header of this {kind} is missing. Which modality should it state?
+From its appearance, to which modality would you assign this {kind}?
+The caption of this {kind} is missing. Which modality should it state?
 A student asks what type of imaging this {kind} is. What do you answer?
 Choose the modality that matches the {kind}.
 Which of these techniques fits what is seen in the {kind}?
 Please sort this {kind} by modality: where does it go?
 Among the modalities listed, which one generated the {kind}?
-What was the patient examined with when this {kind} arose?
+What was used to look at the subject when this {kind} arose?
 Tell the technique from the {kind} itself: which one is it?
 Which physical method of imaging lies behind this {kind}?
-On the request form of this {kind}, what examination was ordered?
+Under this {kind} in a textbook, which technique would be named?
 Determine the imaging method used for the {kind}.
 The {kind} you see stems from one of the following methods. Which one?
-Judging by contrast, texture and field of view, what modality made the {kind}?
-How would a radiology information system label this {kind} by modality?
+Judging by contrast, texture and field of view, with what was the {kind} made?
+How would you label this {kind} by modality?
 Put this {kind} into the right category of imaging.
 Please fill in the blank: modality of the {kind} = ___.
-To what type of acquisition do we owe this {kind}?
-State which imaging procedure the present {kind} results from.
-In what department's technique does this {kind} have its origin?
-Let me know the examination type of the {kind}.
+To what type of imaging do we owe this {kind}?
+State which imaging method the present {kind} results from.
+In what technique does this {kind} have its origin?
+Let me know the imaging type of the {kind}.
 Given only the {kind}, which technique do you recognise?
 What is the correct name of the method that recorded this {kind}?
 Find the imaging modality that best explains the {kind}.
-If you had to repeat this {kind}, which technique would you book?
+To make another {kind} like this one, which technique would you need?
 Which of the following did it take to obtain the {kind}?
 Which entry describes the way in which the {kind} was captured?
 """

@@ -7,62 +7,66 @@ from types import MappingProxyType
 
 from synth.phrases import Wordings, wordings
 
+# What counts as one: behind every question of a count, by what its source tells apart.
+OUTLINED = "Each one that the annotators outlined counts, also where two touch."
+TOUCHING = "Regions that touch, also diagonally, count as one."
+
 _COUNT = wordings(
     """
-    How many separate parts does the mask of the {a} have?
-    Into how many connected components does the mask of the {a} fall?
-    Count the connected components of the {a}.
-    How many disconnected pieces make up the mask of the {a}?
-    What is the number of connected components in the segmentation of the {a}?
-    Give the number of separate regions marked as {a}.
-    How many distinct regions are marked as {a}?
-    State how many connected parts the segmentation of the {a} contains.
-    Separate components of the {a}, how many?
-    Structure of interest: {a}. Report the number of disjoint parts.
-    If every island of the {a} mask is counted once, what is the total?
-    Could you count the pieces into which the segmented {a} would come apart?
-    For the report: number of separate regions of the {a}, please.
-    Is the mask of the {a} one piece or several, and if several, how many?
-    Run a connected-component analysis on the {a}; how many components come out?
-    Number of islands in the label {a}?
-    Touching voxels belong together. How many groups of them carry the label {a}?
-    Please tell me in how many places, apart from each other, the {a} label occurs.
-    Determine the component count for the mask of the {a}.
-    How often does the label {a} appear as a region of its own?
-    I would like to know of how many unconnected bits the {a} mask consists.
-    Without any bridge between them, how many parts of the {a} are there?
-    Enumerate the isolated regions that belong to the {a}: how many do you get?
-    What count results if adjoining voxels of the {a} are merged into single objects?
-    Let me know whether the {a} mask is split, by giving its number of parts.
-    Please fill in the blank: the mask of the {a} consists of ___ connected part(s).
-    Taken as objects in space, how many items does the {a} segmentation comprise?
-    How many individual foci were outlined under the name {a}?
-    Work out the quantity of connected regions within the mask of the {a}.
-    The {a} may have been segmented in fragments. How many fragments are there?
-    With diagonal neighbours regarded as connected, how many components has the mask of the {a}?
-    Tell me the number of contiguous areas labelled {a}.
-    Quantify the fragmentation of the {a}: how many separate components?
-    What is the tally of unconnected parts for the {a}?
-    Looking at the outline of the {a} in all slices together, how many closed bodies does it form?
-    Provide a count of the discrete parts of the {a}.
-    How many self-contained regions stand for the {a} in the segmentation?
-    Find out how many clusters of voxels make up the {a}.
+    Count the {a} in the image: how many separate ones are there?
+    How many separate regions of the {a} does the image show?
+    In how many separate places do you see the {a}?
+    Give the number of the {a}, each separate one counted once.
+    What is the number of separate regions that show the {a}?
+    Going through the image, how often do you come upon the {a} anew?
+    State how many individual regions of the {a} are visible.
+    Separate ones of the {a}, how many?
+    Structure of interest: {a}. Report how many separate ones can be seen.
+    Could you count the {a} for me, one after the other?
+    For the report: the number of the {a}, please.
+    Do you see the {a} once or several times, and how often?
+    Determine the count of the {a} in this image.
+    How often does a separate region of the {a} occur?
+    I would like to know how many separate regions show the {a}, all over the image.
+    Please tell me in how many spots, apart from each other, the {a} can be made out.
+    Taken one at a time, how many regions of the {a} do you find?
+    Number of the {a} in this image?
+    Look for the {a} everywhere in the image. What total do you reach?
+    Let me know the number of the {a} by counting each that stands for itself.
+    Please fill in the blank: number of the {a} in the image: ___.
+    Enumerate the {a}: how many do you get?
+    What is the tally for the {a}?
+    If you pointed at the {a} one by one, how many times would you point?
+    Provide a count of the {a}.
+    Find out how many there are of the {a}.
     Object count request: {a}.
-    Across the whole image, how many times is a separate {a} region present?
+    Across the whole image, to how many of the {a} do you come?
+    As for the {a}, what is the total number shown?
+    Work out the quantity of individual {a} regions.
+    To mark the {a} completely, how many separate outlines would you draw?
+    With every one of the {a} included, what does the count come to?
+    Tell me how many distinct ones of the {a} appear.
+    All of the {a} are to be counted. Which number is right?
+    Someone numbers the {a} starting at one. At which number does it end?
+    What count do you arrive at for the {a}?
+    From your own look at the image, how many of the {a} are there?
+    One, two, or more? Say exactly how many regions of the {a} you can tell apart.
+    Suppose the {a} had to be listed singly: how long would the list be?
+    Please quantify the {a} by their number.
     """,
     """
-    The mask of the {a} has {v} connected component{s}.
-    {v} separate part{s}.
-    The segmentation of the {a} consists of {v} connected part{s}.
-    I count {v} component{s}.
-    Connected components: {v}.
+    {v} separate region{s} of the {a}.
+    I count {v}.
     The number of separate regions is {v}.
-    In total, the {a} mask comprises {v} piece{s}.
-    {v} region{s} marked as {a}.
-    A connected-component analysis of the {a} gives {v}.
-    The label {a} forms {v} object{s}.
-    It falls into {v} part{s}.
+    Number of the {a}: {v}.
     The count for the {a} is {v}.
+    In total, {v}.
+    The image shows {v} separate region{s} of the {a}.
+    Counted one by one: {v}.
+    The tally for the {a} comes to {v}.
+    I find {v} region{s} of the {a}.
+    For the {a} the total is {v}.
+    It is {v} in number.
     """,
     "Answer with a number.",
 )
@@ -83,8 +87,8 @@ _LARGEST = wordings(
     Could you tell me which segmented structure is the most voluminous?
     For the report, state the structure that takes up the most millilitres.
     Volumetry was done for each mask. Where was the highest value found?
-    Please name the mask that covers more voxels in space than any other.
-    Which label fills the most room in the scan?
+    Please name the structure that takes up more space than any other.
+    Which structure fills the most room in the scan?
     One of the outlined structures exceeds all others in volume. Which one?
     Sort the structures from large to small; what stands at the top?
     To which structure does the most segmented tissue belong?
@@ -96,7 +100,7 @@ _LARGEST = wordings(
     Pick out the structure that is largest in terms of millilitres.
     No other mask is as large as this one. Which structure does it show?
     Taking the segmentations at face value, which structure is of maximum size?
-    Find the label with the top volume.
+    Find the structure with the top volume.
     Answer with one structure: whose volume is the greatest here?
     Let me know which of the outlined regions would need the biggest container.
     What do the masks say: which structure leads in volume?

@@ -44,7 +44,7 @@ _SLICES = wordings(
     Work out from which slice to which slice a reader would see the {a}; the count starts at 0.
     At what slice, counting from 0, does the mask of the {a} come into view, and which is its last?
     From 0 upwards, which consecutive slices enclose the whole mask of the {a}?
-    The label {a} is present on some slices only. Give their range, numbered from 0.
+    Only some slices show the {a}. Give their range, numbered from 0.
     Please crop the stack around the {a}: first and last slice index to keep, counting from 0?
     By slice index (from 0), how far does the mask of the {a} reach at either end?
     Zero-based slice interval wanted, that is from 0: {a}.
@@ -73,7 +73,7 @@ _SLICES = wordings(
 
 _BOX = wordings(
     """
-    What is the bounding box of the {a} in pixel indices from 0, first corner included, second excluded?
+    What is the bounding box of the {a}, counted in indices from 0, first corner included, second excluded?
     Give the bounding box of the {a} in absolute indices that start at 0; the second corner is exclusive.
     Locate the {a}: state its box in array indices counted from 0, with an exclusive second corner.
     Draw a box around the {a}, in absolute indices from 0 with the second corner excluded.
@@ -83,7 +83,7 @@ _BOX = wordings(
     Mark the extent of the {a} as a half-open box of absolute indices, the first index being 0.
     Box of the {a}, half-open, absolute indices from 0?
     Structure of interest: {a}. Report its bounding box as half-open index ranges from 0.
-    Which index box from 0, upper bounds exclusive, encloses every pixel of the {a}?
+    Which index box from 0, upper bounds exclusive, encloses everything shown of the {a}?
     Could you give me the corners of the {a}, absolute and from 0, the far corner exclusive?
     I need to crop the {a} out of the array: which lower and exclusive upper indices from 0 do I use?
     Detection request: {a}. Return one half-open box in array indices that begin at 0.

@@ -40,7 +40,7 @@ _DISTANCE = wordings(
     Provide the point-to-point distance for {a} and {b} (mm).
     What do calipers set on {a} and {b} show, in mm?
     Calculate how many mm the straight connection between {a} and {b} measures.
-    On this scan, what is the {a}-{b} distance in mm?
+    In this image, what is the {a}-{b} distance in mm?
     If {a} is one end and {b} the other, how long in mm is the line?
     By what distance (mm) does {b} lie away from {a}?
     Find the straight-line length in mm which links the landmark {a} to {b}.
@@ -99,7 +99,7 @@ _ANGLE = wordings(
     Provide the angle between the segments {b}-{a} and {b}-{c}, which meet in {b}, in degrees.
     What opening in degrees results at {b} if {a} and {c} are connected to it?
     Calculate the bend at {b} along {a}, {b}, {c} as an interior angle in degrees.
-    On this scan, how many degrees does the angle {a}-{b}-{c} measure at its vertex {b}?
+    In this image, how many degrees does the angle {a}-{b}-{c} measure at its vertex {b}?
     If {b} is the hinge and {a} and {c} the tips, at what angle in degrees is it open?
     Express in degrees the angle that {a}, {b} and {c} make at {b}.
     Which angle (degrees) does one obtain at {b} with legs ending in {a} and {c}?
@@ -159,7 +159,7 @@ _LINES = wordings(
     Provide in degrees the inclination of the axis {a}, {b} with regard to the axis {c}, {d}.
     What does the protractor show, in degrees, for line {a}-{b} and line {c}-{d}?
     Calculate the smaller of the angles between the {a}-{b} and {c}-{d} lines in degrees.
-    On this scan, how many degrees separate the orientation of {a}-{b} from that of {c}-{d}?
+    In this image, how many degrees separate the orientation of {a}-{b} from that of {c}-{d}?
     How large, in degrees, is the acute angle spanned by {a} to {b} on one hand and {c} to {d} on the other?
     Express the relative slope of the lines {a} to {b} and {c} to {d} as an acute angle in degrees.
     Extend {a}-{b} and {c}-{d} as lines in space. Which angle in degrees do their directions have?

@@ -24,7 +24,7 @@ REQUESTS = lines(
     In plain words, what is in the {kind}?
     Report what you can about the present {kind}.
     The {kind} has no caption yet. Write one.
-    Let me know what kind of examination this {kind} comes from and what it includes.
+    Let me know by what technique this {kind} was made and what it includes.
     Characterise the {kind} briefly.
     Which information does this {kind} give?
     Someone hands you this {kind}. What do you say about it?

@@ -29,7 +29,7 @@ _VOLUME = wordings(
     Volumetry of the {a}: give the result in mL.
     Let me know the total volume, in mL, that was segmented as {a}.
     For volumetry, we want the {a} in millilitres. What do you measure?
-    By how many millilitres of the scan is the label {a} represented?
+    By how many millilitres of the scan is the {a} region represented?
     What figure, in mL, does volumetry yield for the {a}?
     Calculate from the segmentation how many mL in total belong under the heading {a}.
     In millilitres, what is the size of the {a} as segmented?
@@ -44,7 +44,7 @@ _VOLUME = wordings(
     With the mask as reference, what volume in millilitres is to be reported for the {a}?
     How big is the segmented region of the {a}, expressed in mL?
     Please fill in the blank: volume of the {a} = ___ mL.
-    Taken over the whole scan, how many millilitres are covered by the label {a}?
+    Taken over the whole scan, how many millilitres are covered by the {a} mask?
     Provide a volume measurement (mL) for the structure labelled {a}.
     What is the capacity in mL of the region that the {a} mask delimits?
     Find out, in millilitres, the volume which the segmentation assigns to the {a}.
@@ -314,40 +314,40 @@ _EXTENT = wordings(
     """
     What is the physical size of the image along its {a} axis, in millimetres?
     How many millimetres does the image cover along {a}?
-    Give the field of view along the {a} axis of the array in mm.
-    Along {a}, what is the extent of the scan in mm?
+    Give the field of view along the {a} axis in mm.
+    Along {a}, what extent in mm is shown?
     Measured along the {a} axis, how large is the imaged region in mm?
     State how far the picture reaches along {a}, in millimetres.
     What length in mm does the image span along its {a} axis?
     Determine the size (mm) of the whole image in the {a} direction.
     Field of view in {a}, mm?
     Direction: {a}. Report the total extent of the image in millimetres.
-    Multiply samples by spacing for the {a} axis: what length in mm results?
-    Could you tell me how many mm of the body fit into the image in direction {a}?
-    From the first to the last sample along {a}, edges included, what distance in mm is covered?
-    For the protocol, I need the coverage along the {a} axis, in mm.
+    Work out from the spacing how long the {a} axis is, in mm.
+    Could you tell me how many mm fit into the image in direction {a}?
+    From one edge of the image to the other along {a}, what distance in mm is covered?
+    I need the coverage along the {a} axis, in mm.
     How long is the side of the image that runs along {a}, in mm?
-    In millimetres, how much does the acquisition cover in the {a} direction?
+    In millimetres, how much does the whole image cover in the {a} direction?
     Given the spacing, what is the overall length of the {a} axis in mm?
     Please work out the edge length of the image along {a} in mm.
-    Compute the physical extent in mm belonging to array axis {a}.
-    What real-world length, in mm, corresponds to the full {a} axis?
+    Compute the physical extent in mm along axis {a}.
+    What real length, in mm, corresponds to the full {a} axis?
     Image coverage: {a} axis, in millimetres?
     If you walked along the {a} axis from one border of the image to the other, how many mm would that be?
     How far apart are the two borders of the image that face each other along {a}, in mm?
-    Let me know the extent in the {a} direction, in millimetres and for the whole array.
+    Let me know the extent in the {a} direction, in millimetres and for the whole image.
     Please fill in the blank: extent along {a} = ___ mm.
     Quantify the field of view for axis {a} only, in mm.
     I would like to know how large the shown region is along {a}; answer in mm.
-    By its spacing and its number of samples, what does the {a} axis measure in mm?
+    Going by the stated spacing, what does the {a} axis measure in mm?
     Express the dimension of the image along {a} as a length in millimetres.
-    Which distance in mm does the grid stretch over in the {a} direction?
+    Which distance in mm does the image stretch over in the {a} direction?
     Convert the {a} axis of the image to millimetres. How long is it?
-    The array has an axis {a}. To how many mm of the patient does it correspond?
+    The image has an axis {a}. To how many mm does it correspond?
     Tell me the size of the field of view, {a} direction, in mm.
-    Calculate how many mm of anatomy the image spans in direction {a}.
-    What is the scan length along the array's {a} axis, mm?
-    Between the outer faces of the first and the last sample on the {a} axis, how many mm lie?
+    Calculate how many mm the image spans in direction {a}.
+    What is the length along the {a} axis, from border to border, in mm?
+    Between the outermost edges on the {a} axis, how many mm lie?
     Provide the {a}-extent of the image in physical units (mm).
     With spacing taken into account, how wide is the image along {a}, in millimetres?
     On the {a} axis, what total length (in mm) is imaged?
@@ -359,13 +359,13 @@ _EXTENT = wordings(
     {v} mm along the {a} axis.
     The field of view in the {a} direction is {v} mm.
     It covers {v} mm.
-    In the {a} direction the scan reaches over {v} mm.
+    In the {a} direction the image reaches over {v} mm.
     Extent along {a}: {v} mm.
     From border to border that is {v} mm.
     The {a} axis corresponds to {v} mm.
-    Samples times spacing give {v} mm.
+    By the spacing it comes to {v} mm.
     The imaged region is {v} mm long along {a}.
-    The grid stretches over {v} mm in that direction.
+    In that direction the image stretches over {v} mm.
     """,
     "Answer with a number in mm.",
 )

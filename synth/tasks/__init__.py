@@ -35,6 +35,7 @@ from synth.tasks import (
     passage_qa,
     progression,
     qa,
+    rag,
     reflective,
     region,
     report_qa,
@@ -59,6 +60,7 @@ from synth.tasks.narrate import Narrate
 from synth.tasks.passage_qa import PassageQa
 from synth.tasks.progression import Progression
 from synth.tasks.qa import Qa
+from synth.tasks.rag import Rag
 from synth.tasks.reflective import Reflective
 from synth.tasks.region import Region
 from synth.tasks.report_qa import ReportQa
@@ -71,7 +73,7 @@ from synth.tasks.vqa import Vqa
 
 Written = Abnormality | Consultation | Cot | FivePart | LabelCaption | Narrate | PassageQa | Reflective | ReportQa | Vqa
 Told = Caption | Dialogue | Interleaved | MediaAlone | Qa | SourceText
-Program = Told | Mcq | Measure | Progression | Region | Tools | Twins | VideoQa
+Program = Told | Mcq | Measure | Progression | Rag | Region | Tools | Twins | VideoQa
 Task = Annotated[Program | Written, Field(discriminator="task")]
 
 # The second argument of each function is its own configuration model; `parse_task` pairs them by the name they share.
@@ -85,6 +87,7 @@ PROGRAM_TASKS: Mapping[str, Callable[[Record, MediaView, Any, int], list[Draft]]
         "media": media.drafts,
         "progression": progression.drafts,
         "qa": qa.drafts,
+        "rag": rag.drafts,
         "region": region.drafts,
         "source_text": source_text.drafts,
         "tools": tools.drafts,

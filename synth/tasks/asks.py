@@ -9,19 +9,23 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from manifests.errors import VerificationError
 from manifests.sample import Proof
+from synth.area_programs import whole_structure
 from synth.facts import structure_words
-from synth.lexicon import terms_in
+from synth.instances import is_one, is_organ, told_apart
 from synth.mask_programs import ALONG, STATISTICS, slices_of
+from synth.phrases.counts import OUTLINED, TOUCHING
 from synth.points import landmark_names
 from synth.proofs import call_text, centroid_ras, parse_call, prove
+from synth.shapes import apart
+from synth.tasks import area_asks
+from synth.tasks.area_asks import Ask as Ask
 from synth.tasks.common import joined, seeded, shuffled
 from synth.tasks.seen import decided, framed, is_clip
-from synth.views import MediaView, mask_labels
+from synth.views import MediaView, mask_labels, objects, structure
 
 STATISTIC_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -33,16 +37,29 @@ STATISTIC_WORDS: Mapping[str, str] = MappingProxyType(
         "max": "highest attenuation",
     }
 )
-SIZED = frozenset(
+SIZED = area_asks.SIZED | frozenset(
     ("volume_ml", "longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "extent_mm", "distance_mm")
-)  # families whose answers are in mm or mL of what is shown
+)  # families whose answers are in mm, mm2 or mL of what is shown
 _POSITIONS = frozenset(
     ("is_left_of", "relation_left_right", "relation_front_back", "relation_head_feet", "place", "side_of")
 )
 _OF_A_VOLUME = (
     "volume_ml", "longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "count", "slice_range", "box",
 )  # fmt: skip
-_OF_AN_IMAGE = ("count", "longest_axis_mm", "box")
+_OF_ONE = _POSITIONS | frozenset(
+    (
+        "longest_axis_mm",
+        "recist_mm",
+        "perpendicular_axis_mm",
+        "size_mm",
+        "box",
+        "long_diameter_mm",
+        "diameters_mm",
+        "centre_distance_mm",
+    )
+)  # families that take what a mask marks for one thing
+_FEWEST = 8  # voxels of a part, below which it may be seen or overlooked
+_COUNTABLE = 30  # above, a reward would be for counting alone
 _MIDLINE = re.compile(r"\b(?:vertebra|sacrum|spinal cord|sternum|brainstem|brain stem|corpus callosum|pituitary)\b")
 _SIDED = re.compile(r"\b(?:left|right)\b")
 _NUMBERED = re.compile(r"[A-Za-z]{0,3}[-_ ]?\d+")  # a point's name that only counts, such as Slicer's F-1
@@ -52,28 +69,19 @@ _KEPT_SINGLE = 4  # of structures in one part, every fourth is asked for its cou
 MOST_NAMED = 8  # structures among which the largest is asked: the question names them, because masks are not shown
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One question: its family (of wordings), its call, and the words that the wordings name."""
-
-    family: str
-    call: str
-    a: str = ""
-    b: str = ""
-    c: str = ""
-    d: str = ""
-
-
 def asks(view: MediaView, intensity: bool) -> list[Ask]:
     """Every question that the media may answer, in a fixed order; whether they do, the proofs say."""
     kinds = {m.kind for m in view.media}
     volume = any(m.kind == "volume" or (m.kind == "video" and m.affine is not None) for m in view.media)
-    labels = sorted(mask_labels(view))
+    picture = area_asks.picture_of(view)
+    labels = sorted(told_apart(mask_labels(view))) if picture is None else list(area_asks.asked_labels(view))
     out = [*_of_masks(labels, volume), *_of_points(landmark_names(view.facts))]
+    out += area_asks.of_picture(view, picture.member) if picture is not None else []
     if intensity and "volume" in kinds:
         out += _of_intensities(labels)
     if len(labels) > 1 and volume:
-        out += [Ask("largest", call_text("largest"))] if len(labels) <= MOST_NAMED else []
+        among = {"among": "|".join(labels)} if len(labels) < len(mask_labels(view)) else {}
+        out += [Ask("largest", call_text("largest", among))] if len(labels) <= MOST_NAMED else []
         out += _of_pairs(labels)
     if ("volume" in kinds or "image" in kinds) and not any(framed(m) for m in view.media):
         axes = ("x", "y", "z") if "volume" in kinds else ("x", "y")
@@ -85,7 +93,9 @@ def asks(view: MediaView, intensity: bool) -> list[Ask]:
 
 def _of_masks(labels: list[str], volume: bool) -> Iterator[Ask]:
     for name in labels:
-        for family in _OF_A_VOLUME if volume else _OF_AN_IMAGE:
+        for family in _OF_A_VOLUME if volume else ("box",):
+            if family == "count" and is_organ(structure_words(name)):
+                continue  # an organ is one, and nobody counts its parts
             yield Ask(family, call_text(family, {"mask": name}), structure_words(name))
 
 
@@ -113,7 +123,7 @@ def _of_pairs(labels: list[str]) -> Iterator[Ask]:
 
 def places(view: MediaView) -> Iterator[Ask]:
     """Where one structure lies from another along two axes at once: four answers, so only asked with options."""
-    for a, b in itertools.permutations(sorted(mask_labels(view)), 2):
+    for a, b in itertools.permutations(sorted(told_apart(mask_labels(view))), 2):
         first, second = structure_words(a), structure_words(b)
         free = [along for along in ALONG if along != "left-right" or not _SIDED.search(f"{first} {second}")]
         for pair in itertools.combinations(free, 2):
@@ -155,10 +165,25 @@ def decide(ask: Ask, view: MediaView, min_offset_mm: float, turn: int) -> Proof 
                 slices_of(view, name)
         if not decided(view, ask.call) or _offset(ask, view, args) < min_offset_mm:
             return None
+        if not _one_or_countable(ask.family, view, args):
+            return None
+        if ask.family == "area_mm2":
+            whole_structure(view, args["mask"], args["member"])
         proof = prove(ask.call, view, turn)
+        low, high = area_asks.BETWEEN.get(ask.family, (0.0, 0.0))
+        if high and not low <= float(proof.value) <= high:
+            return None
         return None if ask.family in SIZED and _NOTHING.search(proof.value) else proof
     except VerificationError:
         return None
+
+
+def _one_or_countable(family: str, view: MediaView, args: Mapping[str, str]) -> bool:
+    """Whether the masks of a question about one thing mark one each, and what is to be counted is clearly apart."""
+    if family == "count":
+        return bool(objects(view, args["mask"])) or apart(structure(view, args["mask"])[1], _FEWEST)
+    named = (args[key] for key in ("mask", "a", "b", "midline") if key in args)
+    return family not in _OF_ONE or all(is_one(view, name) for name in named)
 
 
 def _offset(ask: Ask, view: MediaView, args: Mapping[str, str]) -> float:
@@ -175,9 +200,14 @@ def _offset(ask: Ask, view: MediaView, args: Mapping[str, str]) -> float:
 
 def terms(ask: Ask, view: MediaView, seed: int, key: str) -> str:
     """What a question needs besides its wording: which structures are compared, and how chosen slices are counted."""
-    if ask.family == "largest":
-        names = [structure_words(name) for name in mask_labels(view)]
+    if ask.family in ("largest", "covers_most"):
+        among = dict(parse_call(ask.call).args).get("among", "")
+        names = [structure_words(name) for name in (among.split("|") if among else mask_labels(view))]
         return f"Segmented are the {joined(shuffled(names, seed, key, ask.call))}."
+    if ask.family == "regions":
+        return area_asks.LEAST_WORDS
+    if ask.family == "count":
+        return OUTLINED if objects(view, dict(parse_call(ask.call).args)["mask"]) else TOUCHING
     chosen = any(m.slices not in (None, tuple(range(len(m.slices or ())))) for m in view.media if m.kind != "mask")
     return "The slices that are shown count from 0." if chosen and ask.family in ("slice_range", "box") else ""
 
@@ -185,14 +215,16 @@ def terms(ask: Ask, view: MediaView, seed: int, key: str) -> str:
 def rewarding(ask: Ask, proof: Proof, seed: int, key: str) -> bool:
     """Whether a right answer shows that the media were looked at, so that it may earn a reward.
 
-    Not where anatomy alone tells it: how two organs lie to each other (a lesion, a device or a landmark is no organ).
-    Nor where the question does: how far an image reaches is its spacing times 256 or 512. That a structure is in one
-    piece, which nearly all are, is asked less: of one record in four.
+    Not where anatomy alone tells it: how organs lie to each other, and which of them is the largest in a picture (a
+    lesion, a device or a landmark is no organ). Nor where the question does: how far an image reaches is its spacing
+    times 256 or 512; nor of a count above 30. That a structure is in one piece, which nearly all are, is asked less: of
+    one record in four.
     """
-    if ask.family == "extent_mm" or (ask.family in _POSITIONS and _is_organ(ask.a) and _is_organ(ask.b)):
+    if ask.family == "extent_mm" or (ask.family in _POSITIONS and is_organ(ask.a) and is_organ(ask.b)):
         return False
-    return ask.family != "count" or proof.value != "1" or seeded(seed, key, ask.call, "single") % _KEPT_SINGLE == 0
-
-
-def _is_organ(words: str) -> bool:
-    return bool(terms_in(words, "anatomy")) and not terms_in(words, "findings")
+    if ask.family == "covers_most":
+        return not all(is_organ(structure_words(one)) for one in dict(parse_call(ask.call).args)["among"].split("|"))
+    if ask.family == "count" and int(proof.value) > _COUNTABLE:
+        return False
+    single = ask.family in ("count", "regions") and proof.value == "1"
+    return not single or seeded(seed, key, ask.call, "single") % _KEPT_SINGLE == 0

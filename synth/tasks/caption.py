@@ -2,8 +2,8 @@
 
 The same text serves pretraining (beside its media) and, behind a request such as "Describe this image.", fine-tuning.
 Covered: modality, plane or view, body part, side, label, findings, sequence, contrast, structures with their volumes,
-in a picture with their areas, where what is shown decides those, frames and duration of clips, and the source's own
-caption, word for word. Not covered: appearance, and anything of the patient.
+in a picture whose spacing is known with their areas, where what is shown decides those, frames and duration of clips,
+and the source's own caption, word for word. Not covered: appearance, and anything of the patient.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from manifests.config import Config
 from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Draft, Proof, Turn
-from synth.facts import body_part_words, structure_words, values_of, words_for
+from synth.facts import structure_words, values_of
+from synth.instances import told_apart
+from synth.modality_words import place_words, projection_words, shown_as
+from synth.plural import is_plural
 from synth.proofs import MediaView, call_text, evaluate, mask_labels
+from synth.tasks import area_asks
 from synth.tasks.common import finish, joined, pick, with_article
 from synth.tasks.phrases import REQUESTS
 from synth.tasks.seen import decided, is_clip, plane_shown
@@ -40,6 +44,7 @@ class _Said(NamedTuple):
     calls: tuple[str, ...]
 
 
+_LEAST = 0.001  # mL or mm2 of a size that a caption tells: nobody reads 0.0000932
 _UNTOLD = frozenset({"OT", "FIGURE", "NATURAL"})  # they say nothing of how it was made
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
 
@@ -69,12 +74,14 @@ def _opening(view: MediaView, kind: str) -> _Said:
     position, by_position = _fact(view, "view_position")
     side = _SIDES.get(side.lower(), "")
     modality, by_modality = ("", "") if modality.upper() in _UNTOLD else (modality, by_modality)
-    technique = words_for(modality).removesuffix(" imaging")  # "magnetic resonance image", not "imaging image"
-    noun = " ".join(word for word in (plane.lower(), technique, kind) if word)
-    where = " ".join(word for word in (side, body_part_words(part)) if word) if part else ""
+    both = side if side == "bilateral" else ""
+    noun = " ".join(word for word in (both, plane.lower(), shown_as(modality, kind)) if word)
     sentence = f"These are {noun}s" if shows_several(view) else f"This is {with_article(noun)}"
-    sentence += f" of the {where}" if where else f" of the {side} side" if side in ("left", "right") else ""
-    sentence += f" in {position.upper()} projection" if position else ""
+    if part:
+        sentence += f" of {place_words(part, '' if both else side)}"
+    elif side and not both:
+        sentence += f" of the {side} side"
+    sentence += f" in {projection_words(position)}" if position else ""
     pairs = ((modality, by_modality), (plane, by_plane), (part, by_part), (side, by_side), (position, by_position))
     return _Said(sentence + ".", tuple(call for value, call in pairs if value and call))
 
@@ -84,7 +91,9 @@ def _every(view: MediaView, name: str, wording: str) -> list[_Said]:
     values = list(dict.fromkeys(f.value for f in view.facts if f.name == name and not f.about))
     if not values or any(f.about for f in view.facts if f.name == name):
         return []
-    text = wording.format(joined([structure_words(v) if "_" in v else v for v in values]))
+    told = joined([structure_words(v) if "_" in v else v for v in values])
+    wording = "It shows {}." if name == "label" and told.lower().startswith("no ") else wording
+    text = wording.format(told)
     return [_Said(text, (call_text("label", {"fact": name}),))]
 
 
@@ -101,29 +110,37 @@ def _observations(view: MediaView) -> list[_Said]:
 
 def _structures(view: MediaView, config: Caption) -> list[_Said]:
     sized = []
-    for name in sorted(mask_labels(view)):
+    flat = area_asks.picture_of(view) is not None
+    for name in area_asks.asked_labels(view) if flat else sorted(told_apart(mask_labels(view))):
         for call, unit in _sizes(view, name):
             size = _holds(view, call)
             if size and float(size) > 0 and decided(view, call):
-                sized.append((-float(size), f"{structure_words(name)} ({size} {unit})", call))
+                words, by = structure_words(name), call
+                if unit and float(size) >= _LEAST:
+                    words = f"{words} ({size} {unit})"
+                else:  # what nobody reads off a picture is not told: that the structure is there is a fact
+                    by = call_text("label", {"fact": "structure", "about": name})
+                sized += [(-float(size), words, by)] if by == call or _holds(view, by) == name else []
                 break
     chosen = sorted(sized)[: config.max_structures]
     if not chosen:
         return []
-    head = "The segmented structures are" if len(chosen) == len(sized) else "The largest segmented structures are"
-    head = "The segmented structure is" if len(sized) == 1 else head
-    return [_Said(f"{head} {joined([words for _, words, _ in chosen])}.", tuple(call for *_, call in chosen))]
+    head = "The outlined structure" if len(chosen) == len(sized) else "The largest outlined structure"
+    one = len(chosen) == 1 and not is_plural(chosen[0][1])
+    told = joined([f"the {words}" for _, words, _ in chosen])
+    return [_Said(f"{head}{' is' if one else 's are'} {told}.", tuple(by for *_, by in chosen))]
 
 
 def _sizes(view: MediaView, name: str) -> Iterator[tuple[str, str]]:
-    """The calls, with the unit in words, that may tell how large a structure is: in space, or in the one picture."""
+    """The calls, with the unit in words, that may tell how large a structure is: in space, or in the one picture;
+    without a unit where its size in pixels only orders it."""
     pictures = [m for m in view.media if m.kind == "image"]
     if not pictures:
         yield call_text("volume_ml", {"mask": name}), "mL"
     elif len(pictures) == 1:
         known = pictures[0].spacing_mm is not None
         args = {"mask": name, "member": pictures[0].member}
-        yield call_text("area_mm2" if known else "area_px", args), "mm2" if known else "pixels"
+        yield call_text("area_mm2" if known else "area_px", args), "mm²" if known else ""
 
 
 def _video(view: MediaView) -> list[_Said]:
@@ -144,7 +161,7 @@ def _caption(view: MediaView) -> list[_Said]:
 _FACTS: tuple[tuple[str, str], ...] = (
     ("sequence", "The sequence is {}."),
     ("contrast", "Contrast: {}."),
-    ("label", "Label of the source: {}."),
+    ("label", "It is labelled as {}."),
     ("diagnosis", "The stated diagnosis is {}."),
     ("finding", "The stated findings: {}."),
 )

@@ -33,7 +33,10 @@ from manifests.sample import Draft, Proof, Verdict
 from synth.asking import Asking
 from synth.claims import sides_in
 from synth.facts import body_part_words, modality_codes, structure_words, value_of, values_of, words_for
+from synth.instances import told_apart
 from synth.lexicon import modalities_in, terms_in
+from synth.modality_words import projection_words
+from synth.plural import agreeing
 from synth.proofs import MediaView, call_text, evaluate, mask_labels
 from synth.quantities import quantities
 from synth.tasks.common import joined
@@ -58,6 +61,7 @@ TURN = -1  # the draft's text
 Part = Literal["modality", "organ", "roi", "disease", "relation"]
 PARTS: tuple[Part, ...] = ("modality", "organ", "roi", "disease", "relation")
 LONGEST_SENTENCE = 200  # characters of a caption's sentence that is told
+_DISEASES = {"label": "It is labelled as {}.", "diagnosis": "The diagnosis is {}."}
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "bilateral", "bilateral": "bilateral"}
 
 
@@ -211,7 +215,7 @@ def _modality(record: Record, view: MediaView) -> Told | None:
     plane = values.get("plane", "") if plane_shown(view) in ("", values.get("plane", "").lower()) else ""
     text = f"This is {words_for(values['modality'])}"
     text += f" in the {plane.lower()} plane" if plane else ""
-    text += f", {values['view_position'].upper()} projection" if "view_position" in values else ""
+    text += f", {projection_words(values['view_position'])}" if "view_position" in values else ""
     text += f", sequence {values['sequence']}" if "sequence" in values else ""
     text += f", contrast: {values['contrast']}" if "contrast" in values else ""
     kept = tuple(p for p in proofs if plane or p.call != call_text("label", {"fact": "plane"}))
@@ -252,7 +256,7 @@ def _organ(record: Record, view: MediaView, masks: Sequence[str], caption: str) 
 def _masks(view: MediaView, config: FivePart) -> list[str]:
     """The structures that can be told, the largest first, those without a volume last."""
     sized = []
-    for name in mask_labels(view):
+    for name in told_apart(mask_labels(view)):
         volume = _value(view, call_text("volume_ml", {"mask": name}))
         sized.append((-float(volume) if volume else 0.0, name))
     return [name for _, name in sorted(sized)[: config.structures]]
@@ -268,19 +272,23 @@ def _value(view: MediaView, call: str) -> str:
 
 def _roi(record: Record, view: MediaView, masks: Sequence[str]) -> Told | None:
     said, proofs = [], []
-    for name in masks:
-        calls = {p: call_text(p, {"mask": name}) for p in ("volume_ml", "longest_axis_mm", "slice_range", "box")}
+    for label in masks:
+        name = structure_words(label)
+        calls = {p: call_text(p, {"mask": label}) for p in ("volume_ml", "longest_axis_mm", "slice_range", "box")}
         values = {p: _value(view, call) for p, call in calls.items()}
         wordings = (
-            ("volume_ml", f"has a volume of {values['volume_ml']} mL"),
+            ("volume_ml", f"{agreeing(name, 'has', 'have')} a volume of {values['volume_ml']} mL"),
             ("longest_axis_mm", f"a longest axis of {values['longest_axis_mm']} mm"),
-            ("slice_range", f"stands on slices {values['slice_range'].replace('-', ' to ')}"),
+            (
+                "slice_range",
+                f"{agreeing(name, 'stands', 'stand')} on slices {values['slice_range'].replace('-', ' to ')}",
+            ),
         )
         parts = [(calls[p], words) for p, words in wordings if values[p]]
         if not parts and values["box"].count(",") == 3:
-            parts = [(calls["box"], f"spans {_across(values['box'])}")]
+            parts = [(calls["box"], f"{agreeing(name, 'spans', 'span')} {_across(values['box'])}")]
         if parts:
-            said.append(f"The {structure_words(name)} {joined([words for _, words in parts])}.")
+            said.append(f"The {name} {joined([words for _, words in parts])}.")
             proofs += [Proof(TURN, call, *evaluate(call, view)) for call, _ in parts]
     return Told(" ".join(said), tuple(proofs)) if said else None
 
@@ -297,8 +305,9 @@ def _relation(view: MediaView, masks: Sequence[str]) -> Told | None:
             call = call_text("relation", {"a": a, "b": b, "along": along})
             way = _value(view, call)
             if way:
+                verb = agreeing(structure_words(a), "lies", "lie")
                 word = f"to the {way} of" if way in ("left", "right") else f"{way} to"
-                said.append(f"The {structure_words(a)} lies {word} the {structure_words(b)}.")
+                said.append(f"The {structure_words(a)} {verb} {word} the {structure_words(b)}.")
                 proofs.append(Proof(TURN, call, *evaluate(call, view)))
     return Told(" ".join(said), tuple(proofs)) if said else None
 
@@ -306,7 +315,7 @@ def _relation(view: MediaView, masks: Sequence[str]) -> Told | None:
 def _disease(record: Record, view: MediaView, caption: str) -> Told | None:
     by_caption = _signs(caption, view)
     values, proofs = _fact_told(record, view, ("label",) if not value_of(record.facts, "diagnosis") else ("diagnosis",))
-    said = [f"The {name} is {structure_words(value)}." for name, value in values.items()]
+    said = [_DISEASES[name].format(structure_words(value)) for name, value in values.items()]
     if by_caption is not None:
         said.append(by_caption.text)
         proofs += by_caption.proofs
@@ -326,7 +335,7 @@ def _signs(caption: str, view: MediaView) -> Told | None:
                     at = a
             proof = quoted(sentence[at : finding.end], view, TURN) if cues else None
             if proof is not None:
-                said.append(f"The {finding.text.lower()} is {joined(cues)}.")
+                said.append(f"The {finding.text.lower()} {agreeing(finding.text, 'is', 'are')} {joined(cues)}.")
                 proofs.append(proof)
     return Told(" ".join(said[:3]), tuple(proofs[:3])) if said else None
 

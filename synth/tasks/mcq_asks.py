@@ -8,19 +8,22 @@ stand in the question.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from manifests.errors import VerificationError
+from manifests.record import Media
 from manifests.sample import Proof
 from manifests.vocabulary import canonical
 from synth.facts import structure_words, value_of, values_of, words_for
 from synth.grids import determinant
+from synth.instances import told_apart
 from synth.mask_programs import ALONG
 from synth.proofs import MediaView, call_text, evaluate, mask_labels, parse_call, prove
-from synth.tasks import asks
+from synth.tasks import area_asks, asks
 from synth.tasks.common import seeded, shuffled
 from synth.tasks.options import Scale, near_numbers, near_ranges, of_length
 from synth.tasks.seen import decided
@@ -50,11 +53,11 @@ _IMAGING: tuple[tuple[frozenset[str], tuple[str, ...], str], ...] = (
     (frozenset({"CT"}), ("CT", "computed tomography"), "image volume video"),
     (frozenset({"MR"}), ("MRI", "magnetic resonance imaging"), "image volume video"),
     (frozenset({"US"}), ("ultrasound", "diagnostic ultrasonography"), "image volume video"),
-    (frozenset({"CR", "DX", "MG", "XA", "RF"}), ("radiography", "projection radiography"), "image video"),
+    (frozenset({"CR", "DX", "IO", "MG", "PX", "RF", "XA"}), ("radiography", "projection radiography"), "image video"),
     (frozenset({"PT"}), ("PET", "positron emission tomography"), "image volume"),
     (frozenset({"NM"}), ("scintigraphy", "nuclear medicine imaging"), "image volume video"),
     (frozenset({"ES"}), ("endoscopy", "endoscopic imaging"), "image video"),
-    (frozenset({"SM"}), ("microscopy", "slide microscopy"), "image video"),
+    (frozenset({"GM", "SM"}), ("microscopy", "light microscopy"), "image video"),
     (frozenset({"OP"}), ("fundoscopy", "fundus photography"), "image video"),
     (frozenset({"OPT"}), ("OCT", "optical coherence tomography"), "image volume"),
     (frozenset({"DMS", "XC"}), ("dermoscopy", "dermatoscopic imaging"), "image"),
@@ -96,7 +99,7 @@ def of_modality(view: MediaView, kind: str, count: int, seed: int, key: str) -> 
     if len(values) != 1 or not own or not view.media:
         return
     (code,) = values
-    forms = own[0] if code not in ("MG", "XA", "RF", "XC") else (words_for(code),)
+    forms = own[0] if code not in ("IO", "MG", "PX", "XA", "RF", "XC") else (words_for(code),)
     gold = forms[seeded(seed, key, "modality", "form") % len(forms)]
     pool = [others for codes, others, kinds in _IMAGING if code not in codes and kind in kinds.split()]
     if code == "XC":  # a photograph beside a fundus photograph would not be wrong
@@ -173,6 +176,13 @@ _SCALES: Mapping[str, Scale] = MappingProxyType(
         "volume_ml": Scale(),
         "longest_axis_mm": Scale(),
         "perpendicular_axis_mm": Scale(),
+        "area_mm2": Scale(),
+        "long_diameter_mm": Scale(),
+        "centre_distance_mm": Scale(),
+        "area_ratio": Scale(),
+        "extent_ratio": Scale(step=0.08, low=0, high=1),
+        "share_pct": Scale(low=0, high=100),
+        "regions": Scale(step=1, low=1),
         "extent_mm": Scale(),
         "distance_mm": Scale(),
         "duration_s": Scale(),
@@ -227,10 +237,12 @@ def _near(ask: asks.Ask, proof: Proof, view: MediaView, count: int, seed: int, k
 
 
 def _quantum(ask: asks.Ask, proof: Proof, view: MediaView) -> float:
-    """The mL of a voxel, or the mm of a sample, of which a value is a multiple; 0 where it is none."""
+    """The mL of a voxel, mm2 of a pixel or mm of a sample, of which a value is a multiple; 0 where it is none."""
     if ask.family == "volume_ml":
         media, _ = structure(view, dict(parse_call(ask.call).args)["mask"])
         return abs(determinant(steps(media))) / 1000.0
+    if ask.family == "area_mm2":
+        return math.prod(only(view, ("image",)).spacing_mm or ())
     if ask.family == "extent_mm":
         media = only(view, ("image", "volume"))
         axes = ("z", "y", "x") if media.kind == "volume" else ("y", "x")
@@ -246,11 +258,15 @@ def _shown_slices(view: MediaView) -> Sequence[int]:
 
 
 def of_largest(view: MediaView, count: int, seed: int, key: str) -> Iterator[Choice]:
-    """The largest of some structures that are alike in size, so that knowing which organ is large does not tell."""
-    labels = mask_labels(view)
+    """The largest of some structures that are alike in size, so that knowing which organ is large does not tell: by
+    volume, or by area in the one picture."""
+    picture = area_asks.picture_of(view)
+    family = "largest" if picture is None else "covers_most"
+    labels = told_apart(mask_labels(view)) if picture is None else area_asks.comparable(area_asks.asked_labels(view))
     for chosen in _alike(view, labels, count, seed, key):
-        among = {} if len(chosen) == len(labels) else {"among": "|".join(sorted(chosen))}
-        call = call_text("largest", among)
+        every = family == "largest" and len(chosen) == len(mask_labels(view))
+        among = {} if every else {"among": "|".join(sorted(chosen))}
+        call = call_text(family, {**among, **({"member": picture.member} if picture is not None else {})})
         try:
             if not decided(view, call):
                 continue
@@ -258,16 +274,23 @@ def of_largest(view: MediaView, count: int, seed: int, key: str) -> Iterator[Cho
         except VerificationError:
             continue
         others = tuple(structure_words(name) for name in chosen if name != proof.value)
-        yield Choice("largest", {}, structure_words(proof.value), proof, others)
+        yield Choice(family, {}, structure_words(proof.value), proof, others)
         return
+
+
+def _size_call(name: str, picture: Media | None) -> str:
+    if picture is None:
+        return call_text("volume_ml", {"mask": name})
+    return call_text("area_px", {"mask": name, "member": picture.member})
 
 
 def _alike(view: MediaView, labels: Sequence[str], count: int, seed: int, key: str) -> list[tuple[str, ...]]:
     """Runs of structures by size, some of them, in a seeded order."""
+    picture = area_asks.picture_of(view)
     known = {f.about: float(f.value) for f in view.facts if f.name == "volume_ml" and f.about in labels}
     for name in shuffled([name for name in labels if name not in known], seed, key, "sizes")[:_SIZES]:
         try:
-            known[name] = float(evaluate(call_text("volume_ml", {"mask": name}), view).value)
+            known[name] = float(evaluate(_size_call(name, picture), view).value)
         except VerificationError:
             continue
     order = sorted(known, key=lambda name: (-known[name], name))

@@ -1,10 +1,11 @@
 """Quantitative questions that a program answers from masks, geometry, landmarks or time stamps, each with its proof.
 
-For fine-tuning a record gives one conversation with all its questions; for verifiable rewards one prompt per question.
-Which questions are asked, and how they are worded, follows from the seed and the record's key. Left and right, front
-and back, head and feet are only asked where the two centroids are more than `min_offset_mm` apart, so a midline organ
-is never a matter of a voxel; nothing is asked that what is shown does not decide (`synth.tasks.seen`), and nothing in
-mm or mL where the spacing of what is shown is not known.
+For fine-tuning a record gives one conversation with all its questions; for verifiable rewards one prompt per question,
+which states the unit and the tolerance. Which questions are asked, and how they are worded, follows from the seed and
+the record's key. Left and right, front and back, head and feet are only asked where the two centroids are more than
+`min_offset_mm` apart, so a midline organ is never a matter of a voxel; nothing is asked that what is shown does not
+decide (`synth.tasks.seen`), and nothing in mm, mm2 or mL where the spacing of what is shown is not known. Of masks of a
+picture `synth.tasks.area_asks` tells what is asked.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ _ANSWER_TYPE: Mapping[str, str] = MappingProxyType(
         "relation_front_back": "label",
         "relation_head_feet": "label",
         "side_of": "label",
+        "covers_most": "label",
         "recist_mm": "numbers",
+        "diameters_mm": "numbers",
         "size_mm": "numbers",
         "box": "box",
         "angle_deg": "angle",
@@ -60,13 +63,14 @@ _ANSWER_TYPE: Mapping[str, str] = MappingProxyType(
     },
 )
 _TRIES = 8  # how many candidates per question wanted are computed before a record of empty masks is given up
-_EXACT = frozenset({"count", "frame_count"})
+_EXACT = frozenset({"count", "regions", "frame_count"})
+_NAMED = frozenset({"largest", "covers_most"})
 _FORMS: Mapping[int, str] = MappingProxyType({4: "[x0, y0, x1, y1]", 6: "[x0, y0, z0, x1, y1, z1]"})
 
 
 def _words(proof: Proof, ask: Ask) -> dict[str, str]:
     first, _, last = proof.value.partition("-")
-    value = structure_words(proof.value) if ask.family == "largest" else proof.value
+    value = structure_words(proof.value) if ask.family in _NAMED else proof.value
     return {
         "a": ask.a,
         "b": ask.b,
@@ -90,7 +94,7 @@ def _gold(proof: Proof, ask: Ask, config: Measure, frame: str) -> Answer:
     if ask.family == "slice_range":
         first, _, last = proof.value.partition("-")
         gold = f"{first}-{last}|{first} to {last}|slices {first} to {last}|slices {first}-{last}"
-    if ask.family == "largest" and structure_words(gold) != gold:
+    if ask.family in _NAMED and structure_words(gold) != gold:
         gold = f"{structure_words(gold)}|{gold}"
     tolerance = {
         "number": 0.0 if ask.family in _EXACT else config.tolerance,
@@ -150,14 +154,25 @@ def drafts(record: Record, view: MediaView, config: Measure, seed: int) -> list[
     return [finish(talk), *prompts]
 
 
+def _leeway(gold: Answer) -> str:
+    """How near to the gold an answer must be, as its verifier has it; "" where it must be exact."""
+    if gold.tolerance <= 0 or gold.type not in ("number", "numbers", "angle"):
+        return ""
+    if gold.type == "angle":
+        return f"An error of up to {gold.tolerance:g} degrees counts as right."
+    each = " in each number" if gold.type == "numbers" else ""
+    return f"A relative error of up to {100 * gold.tolerance:g}%{each} counts as right."
+
+
 def _prompt(record: Record, gold: Answer, asked: tuple[Proof, str, str], part: int) -> Draft:
     proof, question, hint = asked
+    asked_for = " ".join(part for part in (question, hint, _leeway(gold)) if part)
     draft = Draft(
         key=record.key,
         stage="rlvr",
         task="measure",
         part=part,
-        turns=(Turn("user", f"{question} {hint}"),),
+        turns=(Turn("user", asked_for),),
         answer=gold,
         proofs=(for_gold(proof),),
         verdicts=(no_leak(question, gold.gold.partition("|")[0], -1),),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from synth.phrases import choices, counts, places, points, requests, sizes
+from synth.phrases import areas, choices, counts, flat, places, points, requests, sizes
 
-_ALL = {**sizes.SIZES, **counts.COUNTS, **places.PLACES, **points.POINTS}
+_ALL = {**sizes.SIZES, **counts.COUNTS, **places.PLACES, **points.POINTS, **areas.AREAS, **flat.FLAT}
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({name: one.questions for name, one in _ALL.items()})
 ANSWERS: Mapping[str, tuple[str, ...]] = MappingProxyType({name: one.answers for name, one in _ALL.items()})

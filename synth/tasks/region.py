@@ -1,9 +1,12 @@
 """Regions: from a name to its box, from a box to its name, comparisons, and captions with boxes (MedRegInstruct's and
 MedMO's tasks), from masks and box facts; of volumes on single slices, shown as pictures.
 
-Boxes are `[x0, y0, x1, y1]` in pixels of the picture, half-open; an export writes them in a model's dialect. Every
-box, name, place and comparison is proven. Wrong options of a box question are boxes of other structures, or the right
-size in a wrong place; those of a name question are names of other structures in the sample.
+Boxes are counted and proven in pixels of the picture, half-open, and written in the dialect that the recipe names
+(`synth.boxes`); a proof `frame` says which, and so does the gold's frame. What a dialect's steps would change by more
+than a quarter is not asked about. Every box, name, place and comparison is proven. Of several structures of a kind one
+is asked about in words that hold for it alone (`synth.instances`), and a box is said to hold one of the kind. Wrong
+options of a box question are boxes of other structures, or the right size in a wrong place; those of a name question
+are names of other structures in the sample, so that nothing is asked of its name where there is only one.
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ from manifests.config import Config
 from manifests.errors import VerificationError
 from manifests.record import Record
 from manifests.sample import Answer, Draft, Proof, Turn
-from synth.boxes import overlap
+from synth.boxes import TAGGED, UNNAMED, Box2D, Dialect2D, form_text, frame_text, kept_overlap, numbers_text, overlap
+from synth.boxes import box_text as dialect_text
 from synth.calls import call_text
 from synth.facts import structure_words
+from synth.instances import drawn_again, kinds
 from synth.media_words import ANSWERS, QUESTIONS
 from synth.picture_programs import THIRDS, Box, box_text
 from synth.proofs import MediaView, mask_labels, prove
@@ -33,14 +38,16 @@ FAMILIES = ("box", "what", "which", "larger", "place", "grounded")
 _OTHER = 0.3  # the overlap below which a box is a wrong one
 _GROUNDED = 6  # structures of a caption
 _TRIES = 64
+_KEPT = 0.75  # the overlap with its box that a dialect must leave
 
 
 class Region(Config):
     """`pictures`: images, or slices of a volume, per record; `min_side`: pixels of the smallest box asked for;
     `box_overlap`: intersection over union that an answer needs; with `metric: giou` its generalised form, which also
-    tells boxes apart that do not touch."""
+    tells boxes apart that do not touch. `dialect`: how boxes are written."""
 
     task: Literal["region"] = "region"
+    dialect: Dialect2D = "pixels"
     pictures: int = Field(default=2, ge=1, le=16)
     max_questions: int = Field(default=6, ge=1, le=32)
     min_side: int = Field(default=8, ge=2)
@@ -63,7 +70,8 @@ class Said(NamedTuple):
 def drafts(record: Record, view: MediaView, config: Region, seed: int) -> list[Draft]:
     """Per picture one conversation (sft), a caption with boxes (pretrain), and one prompt per question (rlvr)."""
     out: list[Draft] = []
-    for scene in scenes(record, view, seed, config.pictures, config.min_side):
+    for whole in scenes(record, view, seed, config.pictures, config.min_side, instances=True):
+        scene = _writable(whole, config.dialect)
         said = [one for one in _asked(scene, record, config, seed) if one is not None][: config.max_questions]
         turns: list[Turn] = []
         proofs: list[Proof] = []
@@ -81,6 +89,12 @@ def drafts(record: Record, view: MediaView, config: Region, seed: int) -> list[D
             out.append(finish(with_scene(text, scene)))
         out += [_prompt(record, scene, one, _part(out, "rlvr") + k) for k, one in enumerate(o for o in said if o.gold)]
     return out
+
+
+def _writable(scene: Scene, dialect: Dialect2D) -> Scene:
+    """The scene with what a dialect can write."""
+    boxes = {n: box for n, box in scene.boxes.items() if kept_overlap(Box2D(*box), dialect, *scene.size) >= _KEPT}
+    return dataclasses.replace(scene, boxes=boxes)
 
 
 def _part(out: list[Draft], stage: str) -> int:
@@ -105,7 +119,7 @@ def _asked(scene: Scene, record: Record, config: Region, seed: int) -> Iterator[
     names = shuffled(tuple(scene.boxes), seed, record.key, scene.member)
     families = shuffled(FAMILIES, seed, record.key, scene.member, "families")
     makers = {"box": _box, "what": _what, "which": _which, "larger": _larger, "place": _place}
-    yield _grounded(scene, names, record, seed) if config.max_questions > 1 else None
+    yield _grounded(scene, names, record, config, seed) if config.max_questions > 1 else None
     for turn in range(len(names)):
         for k, family in enumerate(families):
             if family == "grounded":
@@ -123,21 +137,39 @@ def _words(family: str, record: Record, scene: Scene, seed: int, *parts: str) ->
     return pick(QUESTIONS[family], seed, *key, "question"), pick(ANSWERS.get(family, ("",)), seed, *key, "answer")
 
 
-def shown_box(box: Box) -> str:
-    return f"[{box_text(box).replace(',', ', ')}]"
+def _shown(scene: Scene, box: Box, config: Region, words: str) -> str:
+    """A box as the dialect writes it, with the name before it where it does so."""
+    return dialect_text(Box2D(*box), config.dialect, *scene.size, words)
+
+
+def _named(scene: Scene, name: str) -> tuple[Proof, ...]:
+    """What proves that the words for a structure are its own: nothing where its label says them."""
+    if name not in scene.kinds:
+        return ()
+    return (prove(call_text("called", {"mask": name, "member": scene.member}), scene.view, 1),)
+
+
+def _framed(scene: Scene, config: Region) -> Proof:
+    return prove(call_text("frame", {"dialect": config.dialect, "member": scene.member}), scene.view, 1)
 
 
 def _box(scene: Scene, name: str, record: Record, config: Region, seed: int) -> Said:
     proof = prove(scene.box_call(name), scene.view, 1)
-    question, answer = _words("box", record, scene, seed, name)
-    words = {"a": scene.spoken[name], "v": shown_box(scene.boxes[name])}
-    form = "Write it as [x0, y0, x1, y1] in pixels of the picture."
-    frame = f"pixels {scene.size[1]}x{scene.size[0]}"
-    metric = "giou" if config.metric == "giou" else ""
-    tolerance = round(1.0 - config.box_overlap, 6)
-    gold = Answer("box", proof.value, "box", tolerance=tolerance, frame=frame, metric=metric)
-    hint = "Answer with the box only."
-    return Said(f"{question.format(**words)} {form}", answer.format(**words), (proof,), gold, hint)
+    tagged = config.dialect in TAGGED
+    question, plain = _words("box", record, scene, seed, name)
+    answer = pick(ANSWERS["box_tagged"], seed, record.key, scene.member, name) if tagged else plain
+    words = {"a": scene.spoken[name], "v": _shown(scene, scene.boxes[name], config, scene.spoken[name])}
+    gold = Answer(
+        "box",
+        numbers_text(Box2D(*scene.boxes[name]), config.dialect, *scene.size),
+        "box",
+        tolerance=round(1.0 - config.box_overlap, 6),
+        frame=frame_text(config.dialect, *scene.size),
+        metric="giou" if config.metric == "giou" else "",
+    )
+    asked = f"{question.format(**words)} Write it as {form_text(config.dialect)}."
+    proofs = (proof, _framed(scene, config), *_named(scene, name))
+    return Said(asked, answer.format(**words), proofs, gold, "Answer with the box only.")
 
 
 def lettered(gold: str, wrong: Sequence[str], seed: int, *parts: str) -> tuple[str, Answer]:
@@ -154,35 +186,51 @@ def _what(scene: Scene, name: str, record: Record, config: Region, seed: int) ->
     proof = prove(call, scene.view, 1)
     if proof.value != name:
         return None
+    kind = (prove(call_text("kind_of", {"mask": name}), scene.view, 1),) if name in scene.kinds else ()
+    proofs = (proof, _framed(scene, config), *kind)
     question, answer = _words("what", record, scene, seed, name)
-    words = {"box": shown_box(scene.boxes[name]), "v": scene.spoken[name]}
-    asked = question.format(**words)
-    others = dict.fromkeys(structure_words(other) for other in (*mask_labels(scene.view), *scene.boxes))
+    words = {"box": _shown(scene, scene.boxes[name], config, UNNAMED), "v": _kind_words(scene, name)}
+    asked = f"{question.format(**words)} Boxes are {form_text(config.dialect)}."
+    others = dict.fromkeys(_kind_words(scene, other) for other in (*_labels(scene), *scene.boxes))
+    if len(others) < 2:
+        return None  # of a collection that marks one structure the answer is always the same
     wrong = [other for other in shuffled(tuple(others), seed, record.key, name) if other != words["v"]]
     if len(wrong) < len(LETTERS) - 1:
-        gold = Answer("label", "|".join(dict.fromkeys((words["v"], name))), "label")
-        return Said(asked, answer.format(**words), (proof,), gold, "Answer with its name only.", leak=words["v"])
+        label = scene.kinds.get(name, name)
+        gold = Answer("label", "|".join(dict.fromkeys((words["v"], label))), "label")
+        return Said(asked, answer.format(**words), proofs, gold, "Answer with its name only.", leak=words["v"])
     options, right = lettered(words["v"], wrong, seed, record.key, scene.member, name, "what")
     hint = "Answer with the letter of the right option."
-    return Said(asked, f"{right.gold}. {words['v']}", (proof,), right, hint, options, words["v"])
+    return Said(asked, f"{right.gold}. {words['v']}", proofs, right, hint, options, words["v"])
+
+
+def _labels(scene: Scene) -> tuple[str, ...]:
+    """The labels of its masks, each structure's once."""
+    return tuple(label for label in mask_labels(scene.view) if not drawn_again(label))
+
+
+def _kind_words(scene: Scene, name: str) -> str:
+    return structure_words(kinds(mask_labels(scene.view)).get(name, name))
 
 
 def _which(scene: Scene, name: str, record: Record, config: Region, seed: int) -> Said | None:
     if not apart(scene, name):
         return None
     proof = prove(scene.box_call(name), scene.view, 1)
-    wrong = [shown_box(box) for box in _wrong_boxes(scene, name, record, seed)]
+    words = scene.spoken[name]
+    wrong = [_shown(scene, box, config, words) for box in _wrong_boxes(scene, name, record, config, seed)]
     if len(wrong) < len(LETTERS) - 1:
         return None
     question, _ = _words("which", record, scene, seed, name)
-    gold = shown_box(scene.boxes[name])
+    gold = _shown(scene, scene.boxes[name], config, words)
     options, right = lettered(gold, wrong, seed, record.key, scene.member, name, "which")
-    asked = f"{question.format(a=scene.spoken[name])} Boxes are [x0, y0, x1, y1] in pixels of the picture."
+    asked = f"{question.format(a=words)} Boxes are {form_text(config.dialect)}."
     hint = "Answer with the letter of the right option."
-    return Said(asked, f"{right.gold}. {gold}", (proof,), right, hint, options)
+    proofs = (proof, _framed(scene, config), *_named(scene, name))
+    return Said(asked, f"{right.gold}. {gold}", proofs, right, hint, options)
 
 
-def _wrong_boxes(scene: Scene, name: str, record: Record, seed: int) -> list[Box]:
+def _wrong_boxes(scene: Scene, name: str, record: Record, config: Region, seed: int) -> list[Box]:
     """Other structures' boxes, then the own one moved elsewhere; none overlaps the own one, or another, much."""
     own = scene.boxes[name]
     height, width = scene.size
@@ -195,14 +243,16 @@ def _wrong_boxes(scene: Scene, name: str, record: Record, seed: int) -> list[Box
         others.append((x, y, x + w, y + h))
     kept: list[Box] = []
     for box in others:
-        if all(overlap(box, taken) < _OTHER for taken in (own, *kept)):
+        writable = kept_overlap(Box2D(*box), config.dialect, height, width) >= _KEPT
+        if writable and all(overlap(box, taken) < _OTHER for taken in (own, *kept)):
             kept.append(box)
     return kept
 
 
 def _larger(scene: Scene, name: str, record: Record, config: Region, seed: int) -> Said | None:
-    others = [other for other in scene.boxes if other != name and other in scene.masks]
-    if name not in scene.masks or not others:
+    single = scene.masks - scene.kinds.keys()
+    others = [other for other in scene.boxes if other != name and other in single]
+    if name not in single or not others:
         return None
     other = pick(sorted(others), seed, record.key, scene.member, name, "against")
     proof = prove(call_text("larger_in", {"a": name, "b": other, "member": scene.member}), scene.view, 1)
@@ -214,7 +264,9 @@ def _larger(scene: Scene, name: str, record: Record, config: Region, seed: int) 
     )
 
 
-def _place(scene: Scene, name: str, record: Record, config: Region, seed: int) -> Said:
+def _place(scene: Scene, name: str, record: Record, config: Region, seed: int) -> Said | None:
+    if name in scene.kinds:
+        return None  # words such as `upper lesion in the picture` say a part of the answer
     proof = prove(call_text("place_in", {"name": name, "member": scene.member}), scene.view, 1)
     question, answer = _words("place", record, scene, seed, name)
     words = {"a": scene.spoken[name], "v": proof.value}
@@ -223,7 +275,7 @@ def _place(scene: Scene, name: str, record: Record, config: Region, seed: int) -
     return Said(asked, answer.format(**words), (proof,), Answer("label", proof.value, "label"), "Answer with the part.")
 
 
-def _grounded(scene: Scene, names: list[str], record: Record, seed: int) -> Said | None:
+def _grounded(scene: Scene, names: list[str], record: Record, config: Region, seed: int) -> Said | None:
     """A caption that names structures with their boxes and the part of the picture where each has its middle."""
     proofs: list[Proof] = []
     clauses: list[str] = []
@@ -231,14 +283,15 @@ def _grounded(scene: Scene, names: list[str], record: Record, seed: int) -> Said
         box = prove(scene.box_call(name), scene.view, 1)
         place = prove(call_text("place_in", {"name": name, "member": scene.member}), scene.view, 1)
         where = "in the centre" if place.value == "centre" else f"in the {place.value} part"
-        clauses.append(f"the {scene.spoken[name]} {shown_box(scene.boxes[name])} {where}")
-        proofs += [box, place]
+        words, shown = scene.spoken[name], _shown(scene, scene.boxes[name], config, scene.spoken[name])
+        clauses.append(f"the {shown if config.dialect in TAGGED else f'{words} {shown}'} {where}")
+        proofs += [box, place, *_named(scene, name)]
     if not clauses:
         return None
     opening = pick(OPENINGS, seed, record.key, scene.member, "opening")
     question, _ = _words("grounded", record, scene, seed)
-    form = "Boxes are [x0, y0, x1, y1] in pixels."
-    return Said(f"{question} {form}", opening.format(list=joined(clauses)), tuple(proofs), None)
+    told = (*proofs, _framed(scene, config))
+    return Said(f"{question} Boxes are {form_text(config.dialect)}.", opening.format(list=joined(clauses)), told, None)
 
 
 OPENINGS: tuple[str, ...] = (

@@ -33,6 +33,7 @@ _PAIRED = frozenset(("is_left_of", "relation", "side_of"))
 _CANONICAL = frozenset(("slice_range", "box", "area_px"))  # facts in canonical voxels
 _FRAMED = re.compile(r"(?:ct_clip|merlin)_|grid_\S*mm_\d+x")  # targets that crop or pad to a size about the middle
 _COUNTED = frozenset(("slice_count", "frame_count"))
+_EVEN = 0.02  # the relative difference of two scales below which rounding to whole pixels explains it
 
 
 def sampling(view: MediaView) -> Sampling:
@@ -145,8 +146,18 @@ def decided(view: MediaView, call: str) -> bool:
     if parsed.name == "largest":
         return measurable(view, "largest", compared(view, args))
     if any(key in args for key in "pqrs"):
-        return all(_point_seen(view, args[key]) for key in "pqrs" if key in args)
-    return measurable(view, parsed.name, tuple(args[key] for key in ("mask", "a", "b", "midline") if key in args))
+        turned = "r" in args and _stretched(view)
+        return not turned and all(_point_seen(view, args[key]) for key in "pqrs" if key in args)
+    if parsed.name == "covers_most":
+        return measurable(view, "covers_most", compared(view, args))
+    named = (args[key].split("|") for key in ("mask", "a", "b", "midline") if key in args)
+    return measurable(view, parsed.name, tuple(name for names in named for name in names))
+
+
+def _stretched(view: MediaView) -> bool:
+    """Whether a picture was stretched, and no spacing says by how much: angles in it are not those of the body."""
+    scales = [m.scale for m in view.media if m.kind == "image" and m.spacing_mm is None and m.scale is not None]
+    return any(abs(y - x) > _EVEN * x for y, x in scales)
 
 
 def _point_seen(view: MediaView, name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 
-from synth.calls import format_number
+from synth.calls import format_size
 from synth.views import MediaView, shown_steps_mm
 
 
@@ -45,6 +45,6 @@ def _which(slices: Sequence[int], apart: Collection[int]) -> str:
 
 
 def _sizes(steps: Sequence[float]) -> str:
-    """Up to 3 decimals each, at least one."""
-    shown = (format_number(step, 3).rstrip("0") for step in steps)
-    return " x ".join(f"{text}0" if text.endswith(".") else text for text in shown)
+    """Up to 3 decimals each, at least one; below 1 as many as 3 significant digits need (a slide has 0.00025 mm)."""
+    texts = (format_size(step, 3).rstrip("0") for step in steps)
+    return " x ".join(f"{text}0" if text.endswith(".") else text for text in texts)

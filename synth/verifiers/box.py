@@ -1,9 +1,10 @@
 """A box: `gold` `x0,y0,x1,y1` or six numbers, in the frame that `Answer.frame` names; `tolerance` is 1 - the least IoU.
 
 The response's numbers count what the gold's count. `frame` bounds them (see `synth.boxes` for the dialects): `pixels
-WxH`, `thousand`, `medrega`, `internvl`, `medvision`, `voxels WxHxD`, `m3d WxHxD`; "" bounds nothing but size (1e6).
-IoU and GIoU (`metric` giou) do not change when an axis is scaled or turned, so no conversion to pixels is needed;
-m3d's last index is inclusive and is read with the shape. Not covered: rotated boxes, several boxes.
+WxH`, `thousand`, `medrega`, `internvl`, `medvision`, each of these with or without ` WxH`, which does not change what
+its numbers count; `voxels WxHxD`, `m3d WxHxD`; "" bounds nothing but size (1e6). IoU and GIoU (`metric` giou) do not
+change when an axis is scaled or turned, so no conversion to pixels is needed; m3d's last index is inclusive and is read
+with the shape. Not covered: rotated boxes, several boxes.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _limits(frame: str, half: int) -> tuple[tuple[float, ...], tuple[int, int, i
     name, _, extent = frame.strip().partition(" ")
     if not name:
         return (_LARGEST,) * half, None
-    if name in _TOPS and half == 2:
+    if name in _TOPS and half == 2 and re.fullmatch(r"(?:[1-9]\d{0,5}x[1-9]\d{0,5})?", extent):
         return (_TOPS[name],) * 2, None
     if not re.fullmatch(r"\d{1,6}(?:x\d{1,6}){1,2}", extent) or extent.count("x") + 1 != half:
         raise VerificationError(f"frame {frame!r} is none for a box of {2 * half} numbers")

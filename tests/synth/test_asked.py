@@ -144,6 +144,33 @@ def test_together_they_are_conversations_of_at_most_so_many_questions() -> None:
     assert len(prompts) == 5
 
 
+def test_questions_are_texts_for_pretraining_where_that_is_asked_for() -> None:
+    of, view = record(ORGANS, SIZE, WHY, pictures=2, text="A passage.")
+    assert {d.stage for d in qa.drafts(of, view, Qa(), 7)} == {"sft", "rlvr"}
+    texts = qa.drafts(of, view, Qa(stages=("pretrain",), together=True, context=True), 7)
+    (made,) = texts
+    letter = next(line[0] for line in made.text.split("\n") if line.endswith("the pancreas") and line[1] == ".")
+    assert made.text.startswith("A passage.\n\nWhich organ makes insulin?\nA. ") or made.text.startswith("<image>")
+    assert (
+        f"\nAnswer: {letter}. the pancreas\nExplanation: {ORGANS.why}\n\n{SIZE.question}\nAnswer: 3.5 cm" in made.text
+    )
+    assert (made.stage, made.accepted, made.shows, wrong(made, of)) == ("pretrain", True, ("p1.png", "p2.png"), [])
+    for old, new in (
+        (letter + ". the p", "J. the p"),
+        ("3.5", "4.5"),
+        ("Which", "What"),
+        ("Beta", "Alpha"),
+        ("A pass", ""),
+    ):
+        assert wrong(dataclasses.replace(made, text=made.text.replace(old, new, 1)), of), old
+    for text in (f"{made.text} Benign.", made.text.partition(f"\n\n{SIZE.question}")[0]):
+        assert wrong(dataclasses.replace(made, text=text), of)
+    (flawed,) = qa.drafts(
+        *record(dataclasses.replace(ORGANS, options=("liver", "spleen"))), Qa(stages=("pretrain",)), 7
+    )
+    assert (flawed.stage, flawed.accepted, flawed.reason) == ("pretrain", False, "not_an_option")
+
+
 def test_a_dialogue_is_one_conversation_word_for_word_and_no_question_answering() -> None:
     said = (Asked("My chest\nhurts.", "Since when?"), Asked("Two days.", "See a doctor.  Today."), Asked("Thanks.", ""))
     of, view = record(*said, is_dialogue=True)

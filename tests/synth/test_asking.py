@@ -247,6 +247,7 @@ def test_flaws_of_free_text(text: str, found: str) -> None:
     assert flaw(Reply(text, "length", 1, 1), request("x")) == "truncated"
 
 
+@pytest.mark.slow
 @given(st.text() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_replied_has_one_of_the_known_flaws_or_none(text: str) -> None:

@@ -73,7 +73,7 @@ def test_each_dialect_writes_as_its_model_reads() -> None:
         "pixels": "[100, 50, 300, 150]",
         "thousand": "[250, 250, 750, 750]",
         "internvl": "<ref>left lung</ref><box>[[250, 250, 750, 750]]</box>",
-        "medrega": "<ref>left lung</ref><box>[[250,250,749,749]]</box>",
+        "medrega": "<ref>left lung</ref><box>[[250, 250, 749, 749]]</box>",
         "medvision": "[0.250, 0.250, 0.750, 0.750]",
     }
     upper = Box2D(0, 0, 40, 20)  # the upper left tenth: in MedVision's frame it lies high

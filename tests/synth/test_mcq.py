@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from curate.audit.stated import Said, unstated
 from manifests.record import Fact, Media, Record
 from manifests.sample import Draft
+from synth.facts import modality_codes
 from synth.proofs import MediaView, check
 from synth.tasks import asks, mcq
 from synth.tasks.mcq import Mcq
@@ -217,6 +218,17 @@ def test_imaging_techniques_that_cannot_have_made_such_a_record_are_not_offered(
             offered = set(options_of(draft).values())
             assert kind == "image" or not offered & {"endoscopy", "dermoscopy", "radiography", "fundoscopy"}
             assert kind == "volume" or not any("x-ray" in one.lower() for one in offered)
+
+
+@pytest.mark.parametrize("code", ["IO", "PX", "GM", "SM", "DX", "MG"])
+def test_each_way_of_making_a_picture_is_asked_and_told_from_the_others(code: str) -> None:
+    view = picture(Fact("modality", code, "t"))
+    for seed in range(8):
+        (draft,) = mcq.drafts(record("image", view), view, Mcq(options=5, max_questions=1), seed)
+        gold = draft.turns[1].content.partition(". ")[2]
+        named = {option for option in options_of(draft).values() if code in modality_codes(option)}
+        assert draft.accepted
+        assert named == {gold}
 
 
 def test_labels_are_asked_against_the_classes_of_their_source() -> None:

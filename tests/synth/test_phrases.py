@@ -14,6 +14,7 @@ import pytest
 from curate.audit.stated import Said, unstated
 from manifests.record import Fact
 from manifests.sample import Answer, Proof, Turn
+from synth import media_words
 from synth.facts import structure_words
 from synth.proofs import parse_call
 from synth.tasks.asks import STATISTIC_WORDS
@@ -27,7 +28,19 @@ NAMES = ("kidney_left", "vertebrae_L1", "grey matter", "costal_cartilages", "aor
 ALIKE = 0.6  # the share of word trigrams that two wordings of a family may have in common
 UNITS = {
     "mL": ("volume_ml",),
-    "mm": ("longest_axis_mm", "recist_mm", "perpendicular_axis_mm", "size_mm", "extent_mm", "distance_mm"),
+    "mm": (
+        "longest_axis_mm",
+        "recist_mm",
+        "perpendicular_axis_mm",
+        "size_mm",
+        "extent_mm",
+        "distance_mm",
+        "long_diameter_mm",
+        "diameters_mm",
+        "centre_distance_mm",
+    ),
+    "mm2": ("area_mm2",),
+    "%": ("share_pct",),
     "HU": ("mean_hu", "hu"),
     "degrees": ("angle_deg", "angle_between_lines_deg"),
     "seconds": ("duration_s",),
@@ -35,6 +48,8 @@ UNITS = {
 SAYS = {
     "mL": r"mL|millilit",
     "mm": r"mm\b|millimet",
+    "mm2": r"mm²|square millimet",
+    "%": "percent",
     "HU": r"HU|Hounsfield",
     "degrees": "degree",
     "seconds": r"second|\bs\b",
@@ -62,6 +77,15 @@ GOLDS = {  # a value per family, with its call and unit, as the proofs give them
     "angle_between_lines_deg": ("angle_between_lines_deg(p=nasion, q=sella, r=basion, s=inion)", "38.7", "degree"),
     "frame_count": ("frame_count()", "30", ""),
     "duration_s": ("duration_s()", "3.96", "s"),
+    "share_pct": ("share_pct(mask={a}, member=png)", "12.3", "%"),
+    "area_mm2": ("area_mm2(mask={a}, member=png)", "412.5", "mm2"),
+    "long_diameter_mm": ("long_diameter_mm(mask={a}, member=png)", "44.3", "mm"),
+    "diameters_mm": ("diameters_mm(mask={a}, member=png)", "44.3 x 21.0", "mm"),
+    "centre_distance_mm": ("centre_distance_mm(a={a}, b={b}, member=png)", "38.1", "mm"),
+    "area_ratio": ("area_ratio(a={a}, b={b}, member=png)", "0.45", ""),
+    "extent_ratio": ("extent_ratio(a={a}, b={b}, extent=vertical, member=png)", "0.45", ""),
+    "covers_most": ("covers_most(member=png)", "spleen", ""),
+    "regions": ("regions(mask={a}, least=0.1, member=png)", "2", ""),
 }
 # Whether a structure is one or several is not known, so no verb may follow its name, nor ask for it before.
 SUBJECT = re.compile(
@@ -92,6 +116,8 @@ def real_names() -> tuple[str, ...]:
 def filled(family: str, wording: str, a: str, b: str) -> str:
     """A question as a user would read it."""
     words = {"a": structure_words(a), "b": structure_words(b), "c": STATISTIC_WORDS["p95"], "d": ""}
+    if family == "extent_ratio":
+        words = {**words, "c": "vertical"}
     if family in ("distance_mm", "angle_deg", "angle_between_lines_deg"):
         words = LANDMARKS
     if family == "extent_mm":
@@ -166,11 +192,12 @@ def test_every_answer_states_what_its_proof_proves(family: str) -> None:
     assert len({normal_form(answer) for answer in ANSWERS[family]}) == len(ANSWERS[family]) >= 12
     assert HINTS[family].endswith(".")
     a, b = "kidney_left", "vertebrae_L1"
-    for value in (gold, *{"is_left_of": ("yes",), "count": ("1",)}.get(family, ())):
+    for value in (gold, *{"is_left_of": ("yes",), "count": ("1",), "regions": ("1",)}.get(family, ())):
         proof = Proof(1, call.format(a=a, b=b), value, unit)
         names = LANDMARKS if family in ("distance_mm", "angle_deg", "angle_between_lines_deg") else {}
         names = names or {"a": "x" if family == "extent_mm" else structure_words(a), "b": structure_words(b)}
-        ask = Ask(family, proof.call, **{**names, **({"c": STATISTIC_WORDS["p95"]} if family == "hu" else {})})
+        more = {"hu": {"c": STATISTIC_WORDS["p95"]}, "extent_ratio": {"c": "vertical"}}.get(family, {})
+        ask = Ask(family, proof.call, **{**names, **more})
         words = _words(proof, ask)
         assert parse_call(proof.call)
         for at in range(max(len(QUESTIONS[family]), len(ANSWERS[family]))):
@@ -189,6 +216,28 @@ def test_answers_of_sizes_hold_what_the_facts_tell_and_no_more() -> None:
         for answer in ANSWERS[family]:
             said = answer.format(a="liver", v=value, s="s")
             assert [v for v in faithfulness(said, [fact], -1) if not v.passed] == [], said
+
+
+def test_questions_that_any_picture_gets_speak_of_no_patient_and_no_scanner() -> None:
+    """Slides, drawings and photographs are asked these too."""
+    radiology = re.compile(
+        r"patient|request form|\bbook\b|\bscan(?:ner)?\b|voxel|examin|connected-comp|[Tt]he label \{"
+    )
+    flat = [
+        "regions",
+        "share_pct",
+        "area_mm2",
+        "area_ratio",
+        "long_diameter_mm",
+        "diameters_mm",
+        "centre_distance_mm",
+        "covers_most",
+    ]
+    asked = [
+        *(STEMS[name] for name in ("modality", "label", "extent_mm", "box", *flat)),
+        *media_words.QUESTIONS.values(),
+    ]
+    assert [q for wordings in (*asked, REQUESTS) for q in wordings if radiology.search(q)] == []
 
 
 def test_options_are_told_from_words_of_the_question() -> None:

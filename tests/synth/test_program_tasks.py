@@ -159,6 +159,7 @@ def all_hold(drafts: list[Draft], view: MediaView) -> bool:
 # --- every task ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_draft_is_proven_accepted_and_reproducible(brain: MediaView) -> None:
     views = [("volume", brain), ("video", clip()), ("image", radiograph()), ("text", icd_views()[7][1])]
     answered = dataclasses.replace(radiograph(), asked=(Asked("Is there an effusion?", "Yes"),), text="An effusion.")
@@ -357,8 +358,7 @@ def test_a_caption_says_what_is_known_and_each_number_is_proven(brain: MediaView
 def test_captions_of_images_and_videos_read_as_sentences() -> None:
     images = caption.drafts(record("image", radiograph()), radiograph(), Caption(), 1)
     assert images[0].text == (
-        "This is a digital radiography image of the chest in PA projection. Label of the source: pneumonia. "
-        "Effusion: present."
+        "This is a radiograph of the chest in PA projection. It is labelled as pneumonia. Effusion: present."
     )
     video = caption.drafts(record("video", clip()), clip(), Caption(), 1)
     assert video[0].text.startswith("This is an ultrasound video. It has 30 frames and lasts ")

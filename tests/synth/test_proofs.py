@@ -23,7 +23,9 @@ from manifests.errors import VerificationError
 from manifests.record import Asked, Fact, Media
 from manifests.sample import Proof
 from synth import proofs
+from synth.calls import format_size
 from synth.proofs import Call, MediaView, call_text, check, evaluate, format_call, format_number, parse_call, prove
+from synth.tasks.spacing import spacing_words
 
 Array = npt.NDArray[Any]
 sitk: Any = SimpleITK  # it has no types
@@ -276,14 +278,16 @@ def test_distances_between_centroids_are_in_space_and_ties_have_no_nearest() -> 
             evaluate(call, level)
 
 
-def test_diagonal_neighbours_are_one_part_and_two_members_of_a_label_are_one_mask() -> None:
+def test_diagonal_neighbours_are_one_part_and_two_members_of_a_label_are_two_objects() -> None:
     one, two = np.zeros((3, 3, 3), np.uint8), np.zeros((3, 3, 3), np.uint8)
     one[0, 0, 0], two[2, 2, 2] = 1, 1
     entries = {n: (media(n, "mask", a, np.eye(4), label="spot"), a) for n, a in (("one", one), ("two", two))}
-    assert evaluate("count(mask=spot)", view_of(entries)).value == "2"
-    one[1, 1, 1] = 1
-    assert evaluate("count(mask=spot)", view_of(entries)).value == "1"
-    assert evaluate("volume_ml(mask=spot)", view_of(entries)).value == "0.00"
+    both = one | two
+    alone = {"one": (media("one", "mask", both, np.eye(4), label="spot"), both)}
+    assert [evaluate("count(mask=spot)", view_of(e)).value for e in (entries, alone)] == ["2", "2"]
+    one[1, 1, 1] = both[1, 1, 1] = 1
+    assert [evaluate("count(mask=spot)", view_of(e)).value for e in (entries, alone)] == ["2", "1"]
+    assert len({evaluate("volume_ml(mask=spot)", view_of(e)).value for e in (entries, alone)}) == 1
 
 
 def test_video_programs_use_the_time_stamps() -> None:
@@ -387,3 +391,23 @@ def test_a_wrong_unit_or_an_unreadable_call_is_a_failed_verdict_and_no_exception
     assert not check(Proof(1, "volume_ml(mask=thing)", "1.00", "L"), view).passed
     assert not check(Proof(1, "volume_ml(mask=thing)", "1.0", "mL"), view).passed
     assert not check(Proof(1, "import os", "1.00", "mL"), view).passed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(1e-4, 10.0), st.floats(1e-4, 10.0), st.integers(1, 4096), st.integers(1, 4096))
+def test_the_stated_spacing_times_the_samples_is_the_stated_extent(y: float, x: float, rows: int, columns: int) -> None:
+    """To 1 %, from a slide's 0.0001 mm to 10 mm: who multiplies what the question states gets the gold."""
+    shown = Media("m", "image", (rows, columns), "uint8", "0" * 64, rows * columns, spacing_mm=(y, x))
+    view = MediaView((shown,), lambda _: pytest.fail("no pixel is needed"))
+    stated = spacing_words(view).removeprefix("Pixel spacing: ").removesuffix(" mm (y, x).").split(" x ")
+    for axis, step, samples in zip("yx", stated, (rows, columns), strict=True):
+        extent = prove(call_text("extent_mm", {"axis": axis}), view, 1)
+        assert float(extent.value) == pytest.approx(float(step) * samples, rel=0.01)
+        assert check(extent, view).passed
+
+
+def test_sizes_below_one_keep_three_digits_and_those_above_their_places() -> None:
+    sizes = {382.04: "382.0", 1.04: "1.0", 0.96: "0.96", 0.5: "0.5", 0.06404: "0.064", 0.000251: "0.000251", 0.0: "0.0"}
+    assert {value: format_size(value, 1) for value in sizes} == sizes
+    assert [format_size(v, 2) for v in (38.124, 0.3815, 0.00001234)] == ["38.12", "0.382", "0.0000123"]
+    assert format_size(0.9999, 1) == "1.0"
