@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import re
@@ -11,6 +12,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from manifests.errors import VerificationError
+from synth.boxes import frame_of, from_dialect
 
 IMAGE = "<image>"
 BOX = re.compile(r"\[\d+(?:\.\d+)?(?:, ?\d+(?:\.\d+)?){3}\]")
@@ -174,10 +178,20 @@ def marked(
     draw = ImageDraw.Draw(shown)
     scale = shown.width / size[0], shown.height / size[1]
     for text, colour in boxes.items():
-        x0, y0, x1, y1 = (float(n) * scale[i % 2] for i, n in enumerate(re.findall(r"[\d.]+", text)))
+        numbers = [float(n) for n in re.findall(r"[\d.]+", text)]
+        x0, y0, x1, y1 = (n * scale[i % 2] for i, n in enumerate(in_pixels(sample, numbers)))
         if x0 < x1 <= shown.width + 1 and y0 < y1 <= shown.height + 1:
             draw.rectangle((round(x0), round(y0), round(x1) - 1, round(y1) - 1), outline=colour, width=2)
     return shown
+
+
+def in_pixels(sample: Sample, numbers: Sequence[float]) -> Sequence[float]:
+    """Of four numbers of a box those of pixels, by the dialect in which the sample says that it writes boxes."""
+    for proof in sample.row["proofs"]:
+        if proof["call"].startswith("frame("):
+            with contextlib.suppress(VerificationError):
+                return from_dialect(numbers, *frame_of(proof["value"]))
+    return numbers
 
 
 def outline(shown: Image.Image, mask: bytes, value: int, size: tuple[int, int]) -> None:

@@ -71,15 +71,15 @@ def exact(path: Path, times: list[float], wanted: list[int]) -> Pixels:
 def full(path: Path, wanted: list[int]) -> Pixels:
     import av
 
-    from curate.video.frames import pixels_of
+    from curate.video.frames import converter_of, pixels_of
 
-    chosen = set(wanted)
+    chosen, converter = set(wanted), converter_of()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
         decoded = enumerate(container.decode(stream))
-        return np.stack([pixels_of(frame) for index, frame in decoded if index in chosen])
+        return np.stack([pixels_of(frame, converter) for index, frame in decoded if index in chosen])
 
 
 def per_seek(path: Path, times: list[float], wanted: list[int]) -> list[bytes]:

@@ -6,6 +6,22 @@ from manifests.card import Card
 from manifests.config import unknown
 from manifests.errors import RecipeError
 from sources import SOURCES
+from sources.base import SourceConfig
+from sources.upstream import Upstream
+
+KEYS = {  # what they mean, of keys that every source has; those of one kind stand in its file
+    "access": "open, registered or credentialed",
+    "exclude": "files to leave out, by shell patterns",
+    "facts": "what holds for every record, e.g. {modality: CT}",
+    "licence": "SPDX, or LicenseRef-... of stated terms",
+    "limit": "at most so many records",
+    "max_repeat": "how often a sample may be drawn",
+    "name": "in keys, ledger and mixture, where it is not the kind's",
+    "priority": "of copies, that of the higher priority is kept",
+    "root": "a folder, below the recipe's or --data",
+    "splits": "of upstream, that are taken; none named: all",
+    "weight": "its part of the draw, beside the others'",
+}
 
 
 def list_sources() -> str:
@@ -55,9 +71,18 @@ def show_source(name: str) -> str:
     lines += ["", "keys:"]
     for key, field in found[0].model_fields.items():
         if key != "source":
-            default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-            lines.append(f"  {key:<18}{default}")
+            known = repr(field.get_default(call_default_factory=True)) if not field.is_required() else "required"
+            lines.append(
+                f"  {key:<18}{_of_card(found[0], key) or known:<22}{field.description or KEYS.get(key, '')}".rstrip()
+            )
     return "\n".join(lines)
+
+
+def _of_card(kind: type[SourceConfig], key: str) -> str:
+    """What a named source takes from its card where a recipe says nothing."""
+    if not issubclass(kind, Upstream) or key not in ("root", "licence", "access"):
+        return ""
+    return repr(kind.card.name if key == "root" else getattr(kind.card, key))
 
 
 def _plain(value: object) -> str:

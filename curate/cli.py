@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 unexpected; 2 usage or recipe error; 3 finished, but more 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -22,6 +23,7 @@ from manifests.errors import MedcurateError, RecipeError, VerificationError
 from manifests.redact import redacted
 
 if TYPE_CHECKING:
+    from curate.recipe import Recipe
     from curate.run import Result
     from manifests.sample import StageName
 
@@ -126,7 +128,7 @@ def run(
         quiet=quiet,
     )
     result = run_recipe(loaded, options)
-    click.echo(summary(result, out))
+    click.echo(summary(result, out, loaded))
     counts = result.manifest.counts
     failed = sum(counts.failed.values())
     if failed > loaded.limits.failed * counts.read:
@@ -138,8 +140,10 @@ def run(
         sys.exit(TOO_MANY_FAILED)
 
 
-def summary(result: Result, out: Path) -> str:
+def summary(result: Result, out: Path, recipe: Recipe) -> str:
     """What a run made, in a few lines."""
+    from curate.mixture_words import of_recipe
+
     m = result.manifest
     counts = m.counts
     per_stage = [
@@ -149,6 +153,7 @@ def summary(result: Result, out: Path) -> str:
     lines = [
         f"{counts.read} records read = {counts.kept} kept + {counts.duplicate} duplicate + {lost}",
         f"samples: {', '.join(per_stage)}, in {len(m.shards)} shards, {sum(s.bytes for s in m.shards) / 1e6:.1f} MB",
+        *of_recipe(recipe, m.absent, m.mixture.table),
         teacher_line(result),
     ]
     if m.key == "public":
@@ -233,10 +238,13 @@ def plan(
 def mix(out: Path, to: Path, recipe: str, overrides: tuple[str, ...]) -> None:
     """Mix a finished OUT anew: a list of draws over its samples, without touching media."""
     from curate.mix import table_text
+    from curate.mixture_words import words
     from curate.remix import LIST, asked, write
 
-    made = write(out, to, asked(out, recipe, overrides))
-    click.echo(table_text(made.rows, made.shortfall))
+    wanted = asked(out, recipe, overrides)
+    made = write(out, to, wanted)
+    told = words(made.rows, wanted.shares, wanted.mixture, sorted({row.stage for row in made.rows}))
+    click.echo("\n".join([table_text(made.rows, made.shortfall, made.priors), *told]))
     click.echo(f"{len(made.draws):,} draws in {to / LIST}; next: curate export {out} --draws {to / LIST} ...")
 
 
@@ -361,19 +369,24 @@ def explain(out: Path, key: str) -> None:
     click.echo(explain_record(out, key))
 
 
-@main.command(cls=Examples, epilog='curate query out/demo funnel\ncurate query out/demo "SELECT * FROM ledger LIMIT 3"')
+@main.command(
+    cls=Examples, epilog='curate query out/demo source-of 3f9a1c\ncurate query out/demo "SELECT * FROM ledger LIMIT 3"'
+)
 @out_argument
-@click.argument("sql", required=False)
+@click.argument("sql", nargs=-1)
 @ends_well
-def query(out: Path, sql: str | None) -> None:
-    """Ask the ledger in SQL (DuckDB), or by a named query; without one, list the names."""
+def query(out: Path, sql: tuple[str, ...]) -> None:
+    """Ask the ledger in SQL (DuckDB), or by a named query; without one, list the names.
+
+    On a terminal, rows that are wider than it are shown one column a line."""
     from curate.query import NAMED, as_table
     from curate.query import query as run_query
 
     if not sql:
         click.echo("\n".join(f"{name:<16}{what}" for name, (what, _) in sorted(NAMED.items())))
         return
-    click.echo(as_table(*run_query(out, sql)))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    click.echo(as_table(*run_query(out, " ".join(sql)), width))
 
 
 @main.command(cls=Examples, epilog="curate diff out/a out/b")

@@ -38,7 +38,7 @@ def explain(out: Path, key: str) -> str:
     except VerificationError as error:
         raise RecipeError(f"{error}; see `curate verify`") from None
     row, sample = _find(out, manifest, key.strip().lower())
-    lines = [*_origin(row), *_steps(row), *_decision(row, out, manifest)]
+    lines = [*_origin(row), *_steps(row), *_decision(row, out, manifest), *_shown_by(row, out, manifest)]
     if sample:
         lines += _samples(out, [s for s in row["samples"] if s["key"] == sample])
         others = [s for s in row["samples"] if s["key"] != sample]
@@ -144,6 +144,18 @@ def _links(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[str]:
             yield f"... and {len(own) - MAX_LINKS} links more"
 
 
+def _shown_by(row: dict[str, Any], out: Path, manifest: Manifest) -> Iterator[str]:
+    """The samples of other records that show words of this one: they must go where it is taken out."""
+    if row["status"] != "kept" or not manifest.recipe.get("retrieve"):
+        return
+    others = (r for r in _rows(out, manifest) if r["key"] != row["key"])
+    found = [(s["key"], s["shard"]) for r in others for s in r["samples"] if row["key"] in (s["passages"] or ())]
+    if found:
+        named = ", ".join(f"{key} ({shard})" for key, shard in found[:MAX_LINKS])
+        more = f" and {len(found) - MAX_LINKS} more" if len(found) > MAX_LINKS else ""
+        yield f"its words stand as passages in {len(found)} samples of others: {named}{more}"
+
+
 def _benchmarks(row: dict[str, Any]) -> Iterator[str]:
     for hit in _listed(row["benchmarks"])[:MAX_LINKS]:
         yield f"in benchmark {hit['pack']}, item {hit['item']}: {hit['said']}"
@@ -223,6 +235,11 @@ def _told(content: dict[str, Any]) -> Iterator[str]:
     for verdict in content.get("verdicts", []):
         state = f"{'passed' if verdict['passed'] else 'FAILED'} ({verdict['score']:g}; {verdict['evidence']})"
         yield f"verdict, turn {verdict['turn']}: {verdict['check']} {state}"
+    for p in content.get("passages", []):
+        own = ", of this record" if p["own"] else ""
+        where = f"characters {p['start']} to {p['end']} of record {p['record']}"
+        whose = f"{p['source']}, {p['licence']}, {p['access']}{own}"
+        yield f"passage [{p['number']}]: {where} ({whose}; score {p['score']:g})"
     teacher = content.get("teacher", {})
     if teacher.get("model"):
         yield f"written by {teacher['model']} ({teacher['revision']})"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.arrays import Image, Volume, encode_npy_gz
+from curate.arrays import Array, Image, Volume, encode_npy_gz
 from curate.dedup import pixel_sha256
 from curate.store import file_sha256
 from manifests.record import Affine, Fact, Media
@@ -51,6 +51,18 @@ class LabelMaps:
         label_map, labels = self._free(inside)
         labels.append((label, len(labels) + 1))
         np.copyto(label_map, np.uint8(len(labels)), where=inside)
+
+    def add_objects(self, label: str, objects: Array) -> int:
+        """Each value but 0 as a mask of its own with that label, in the order of the values, in maps of their own;
+        their number."""
+        values = np.unique(objects[objects != 0])
+        numbers = np.where(objects != 0, np.searchsorted(values, objects) + 1, 0)
+        for first in range(0, len(values), MAX_LABELS):
+            here = (numbers > first) & (numbers <= first + MAX_LABELS)
+            count = min(MAX_LABELS, len(values) - first)
+            label_map = np.where(here, numbers - first, 0).astype(np.uint8)
+            self.maps.append((label_map, [(label, n + 1) for n in range(count)]))
+        return len(values)
 
     def _free(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], list[tuple[str, int]]]:
         for label_map, labels in self.maps:
@@ -96,13 +108,18 @@ class FlatStructures:
         self.placed = LabelMaps()
         self._spacing, self._at = picture.spacing_mm, at
 
-    def add(self, label: str, mask: NDArray[np.uint8]) -> None:
-        """A mask of 0 and 1, (y, x) on the picture's pixels."""
-        self.digests.append(pixel_sha256(mask))
+    def add(self, label: str, mask: NDArray[np.uint8], objects: Array | None = None) -> None:
+        """A mask of 0 and 1, (y, x) on the picture's pixels. `objects` are whole numbers that tell its objects apart:
+        each becomes a mask of its own with that label, in the order of the numbers."""
+        self.digests.append(pixel_sha256(mask if objects is None else objects))
+        count = 0
+        if objects is None:
+            self.placed.add(label, mask)
+        else:
+            count = self.placed.add_objects(label, objects)
         if len(self.labels) < MAX_STRUCTURES:
-            self.facts += flat_mask_facts(label, mask, self._spacing, self._at)
+            self.facts += flat_mask_facts(label, mask, self._spacing, self._at, count)
         self.labels.append(label)
-        self.placed.add(label, mask)
 
 
 def volume_members(grid: Volume, placed: LabelMaps | None = None) -> tuple[tuple[Media, bytes], ...]:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from curate import inventory, mix, prepare, present, select, synthesize
+from curate import inventory, mix, mixture_words, prepare, present, select, synthesize
 from curate.comparisons import compare
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
 from curate.quote import Quote, quote, told
 from curate.recipe import Recipe, place_of, with_data
+from curate.retrieve.stages import retrieved
 from curate.run import Executor, Inputs, Options, kept_by_unit, packs_of, parser_limits, take_inventory
 from curate.screen import stage as screen
 from curate.store import is_done
 from curate.units import Unit
-from manifests.mixture import Row, shortfall
+from manifests.balance import Prior
+from manifests.mixture import Row
 
 LISTED_ONLY_BYTES = 2 << 30  # a larger unread source is listed, not read, by `plan`
 
@@ -54,8 +58,10 @@ class Plan:
     asks: bool  # whether a teacher is asked
     quote: Quote | None  # None before it is known what will be shown, or where no teacher is asked
     mixture: tuple[Row, ...]
+    priors: tuple[Prior, ...] = ()
     shortfall: int = 0
     absent: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()  # what the mixture does that one may not expect
 
 
 def plan(recipe: Recipe, options: Options) -> Plan:
@@ -84,10 +90,11 @@ def plan(recipe: Recipe, options: Options) -> Plan:
     if len(inputs) < len(recipe.sources):
         ends = "a source is larger than a plan reads: `curate run` takes its inventory"
         return Plan(tuple(sources), (), ends, teacher.state, bool(teacher.teachers), None, (), absent=absent)
-    stages, ends, rows, spoken = _stages(recipe, inputs, key, teacher, options)
+    stages, ends, shards, spoken = _stages(recipe, inputs, key, teacher, options)
     made = quote(spoken, options.work) if spoken and teacher.teachers else None
-    missing = shortfall(rows, recipe.mixture)
-    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, rows, missing, absent)
+    told = (shards.table, shards.priors, shards.shortfall) if shards else ((), (), 0)
+    words = tuple(mixture_words.of_recipe(recipe, absent, shards.table)) if shards else ()
+    return Plan(tuple(sources), tuple(stages), ends, teacher.state, bool(teacher.teachers), made, *told, absent, words)
 
 
 class _NotDoneError(Exception):
@@ -96,15 +103,14 @@ class _NotDoneError(Exception):
 
 def _stages(
     recipe: Recipe, inputs: Sequence[Inputs], key: KeyHint, teacher: synthesize.TeacherState, options: Options
-) -> tuple[list[StagePlan], str, tuple[Row, ...], list[Unit]]:
-    """The stages, why they end, the mixture, and the synthesize units where it is known what they will show."""
+) -> tuple[list[StagePlan], str, mix.ShardPlan | None, list[Unit]]:
+    """The stages, why they end, the shards, and the synthesize units where it is known what they will show."""
     stages: list[StagePlan] = []
     work = options.work
 
     def done(name: str, units: Sequence[Unit]) -> bool:
-        finished = sum(is_done(work, u.stage, u.key) for u in units)
-        stages.append(StagePlan(name, len(units), finished))
-        return finished == len(units)
+        stages.append(_stage(name, units, work))
+        return stages[-1].done == len(units)
 
     prepared = [
         (i.source.called, u)
@@ -112,7 +118,7 @@ def _stages(
         for u in prepare.units_of(recipe, i.source, i.place, list(i.items), key, parser_limits(recipe))
     ]
     if not done("prepare", [u for _, u in prepared]):
-        return stages, "the later stages depend on what prepare finds", (), []
+        return stages, "the later stages depend on what prepare finds", None, []
 
     def compared_before(stage: str, units: list[Unit]) -> list[Unit]:
         if not done(stage, units):
@@ -126,26 +132,55 @@ def _stages(
         try:
             compared = compare(recipe, prepared, screening, lost, work, compared_before)
         except _NotDoneError:
-            return stages, "the later stages depend on what is compared", (), []
+            return stages, "the later stages depend on what is compared", None, []
         selection = select.unit_of(recipe, prepared, compared, lost)
         if not is_done(work, "select", selection.key):
             done("select", [selection])
-            return stages, "the later stages depend on what select keeps", (), []
+            return stages, "the later stages depend on what select keeps", None, []
         kept = kept_by_unit(work, [u for _, u in prepared], select.read_decisions(work, selection))
         shown = present.units_of(recipe, prepared, kept)
-        spoken = synthesize.units_of(recipe, shown, teacher, screening)
-        newly = present.lost_of(work, [u for u in shown if is_done(work, "present", u.key)])
-        newly = newly or synthesize.lost_of(work, [u for u in spoken if is_done(work, "synthesize", u.key)])
+        looked, found = _found(recipe, prepared, kept, work)
+        spoken = synthesize.units_of(recipe, shown, teacher, screening, found)
+        newly = _lost(work, shown, spoken)
         if not newly:
             break
         lost += newly
     done("select", [selection])
-    presented, written = done("present", shown), done("synthesize", spoken)
-    if not (presented and written):
-        return stages, "mixing and packing depend on what synthesize offers", (), spoken if presented else []
+    presented = done("present", shown)
+    stages += looked
+    if not (done("synthesize", spoken) and presented):
+        return stages, "mixing and packing depend on what synthesize offers", None, spoken if presented else []
     shards = mix.plan_shards(recipe, work, spoken)
     done("pack", [s.unit for s in shards.shards])
-    return stages, "", shards.table, spoken
+    return stages, "", shards, spoken
+
+
+def _stage(name: str, units: Sequence[Unit], work: Path) -> StagePlan:
+    return StagePlan(name, len(units), sum(is_done(work, u.stage, u.key) for u in units))
+
+
+def _lost(work: Path, shown: Sequence[Unit], spoken: Sequence[Unit]) -> list[select.Lost]:
+    newly = present.lost_of(work, [u for u in shown if is_done(work, "present", u.key)])
+    return newly or synthesize.lost_of(work, [u for u in spoken if is_done(work, "synthesize", u.key)])
+
+
+def _found(
+    recipe: Recipe, prepared: Sequence[tuple[str, Unit]], kept: Sequence[tuple[Any, ...]], work: Path
+) -> tuple[list[StagePlan], Mapping[str, str]]:
+    """The stages that find passages, as far as they are known, and what is found; nothing where that is not done, and
+    then no synthesize unit is either."""
+    looked: list[StagePlan] = []
+
+    def before(stage: str, units: list[Unit]) -> list[Unit]:
+        looked.append(_stage(stage, units, work))
+        if looked[-1].done < len(units):
+            raise _NotDoneError
+        return units
+
+    try:
+        return looked, retrieved(recipe, prepared, kept, before)
+    except _NotDoneError:
+        return looked, {}
 
 
 def text(made: Plan, tokens_per_s: float | None = None) -> str:
@@ -168,5 +203,5 @@ def text(made: Plan, tokens_per_s: float | None = None) -> str:
     elif made.asks:
         lines.append("how many requests and tokens is known once it is known what will be shown")
     if made.mixture:
-        lines += ["", mix.table_text(made.mixture, made.shortfall)]
+        lines += ["", mix.table_text(made.mixture, made.shortfall, made.priors), *made.words]
     return "\n".join(lines)

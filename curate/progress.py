@@ -11,6 +11,15 @@ from typing import TextIO
 
 LOG_EVERY_S = 10.0
 REFRESH_S = 0.2
+ETA_FROM = 2  # units done: the first one waits for workers and for kernels to be compiled
+
+
+def begin(name: str, sources: int, absent: int, workers: str, stream: TextIO | None = None) -> None:
+    """The first line of a run, before anything slow: `demo: 7 sources, 3 not there; 2 workers, starting Ray`."""
+    missing = f", {absent} not there" if absent else ""
+    stream = stream or sys.stderr
+    stream.write(f"{name}: {sources} source{'' if sources == 1 else 's'}{missing}; {workers}\n")
+    stream.flush()
 
 
 @dataclass
@@ -54,8 +63,8 @@ class Progress:
             parts.append(f"{self.cached} done before")
         parts += [f"{self.records / seconds:.0f} records/s", f"{self.size_bytes / 1e6 / seconds:.1f} MB/s"]
         if self.done < self.units:
-            left = (self.units - self.done) * seconds / max(self.done, 1)
-            parts.append(f"ETA {left:.0f} s")
+            if self.done >= ETA_FROM:
+                parts.append(f"ETA {(self.units - self.done) * seconds / self.done:.0f} s")
         else:
             parts.append(f"{seconds:.1f} s")
         if self.failed:

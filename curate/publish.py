@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from curate.mix import PlannedShard, ShardPlan
 from curate.near.paragraphs import read_top
 from curate.near.passages import STAGE as PASSAGES
 from curate.recipe import Recipe, fingerprint
+from curate.retrieve.stages import MODULES as RETRIEVE
 from curate.screen.stage import Screening, summary
 from curate.select import SELECT_REASONS, Compared
 from curate.store import file_sha256, fsync, read_summary, unit_folder, write_atomic
@@ -31,10 +32,12 @@ from curate.synthesize import TeacherState
 from curate.units import Unit
 from manifests.manifest import (
     NAME,
+    SCHEMA,
     Benchmark,
     Counts,
     Judge,
     Manifest,
+    Mixing,
     Repeated,
     Roots,
     ShardEntry,
@@ -45,7 +48,9 @@ from manifests.manifest import (
 from manifests.record import digest
 from sources.base import PACKAGE, Entry
 
-TOLD = ("task", "part", "text_tokens", "visual_tokens", "pass_rate")  # of an offer, in the ledger's samples
+TOLD = (  # of an offer, in the ledger's samples
+    "task", "part", "text_tokens", "visual_tokens", "pass_rate", "verifier", "question", "answer", "letter", "passages",
+)  # fmt: skip
 MOST_REPEATED = 20  # paragraphs, and passages, that a manifest names
 
 
@@ -81,7 +86,7 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
     fsync(out)
     counts = count(made.decisions)
     manifest = Manifest(
-        schema="medcurate/1",
+        schema=SCHEMA,
         recipe=recorded(made.recipe),
         fingerprint=fingerprint(made.recipe, _inputs(made), _code(made)),
         key=made.key_state,
@@ -93,6 +98,8 @@ def publish(made: Made, out: Path, work: Path, timings: dict[str, Any]) -> Manif
         ledger=parts,
         roots=Roots(shards=merkle_root(s.sha256 for s in shards), ledger=ledger_root),
         teacher=teacher_of(made, work),
+        rejected=rejected(made.plan.drafts),
+        mixture=Mixing(table=made.plan.table, priors=made.plan.priors, shortfall=made.plan.shortfall),
         benchmarks=tuple(Benchmark(**one) for one in summary(made.screening, work, made.compared.screened)),
         repeated=_repeated(made, work),
         environment=environment(timings),
@@ -217,6 +224,7 @@ def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tu
     lost = {f"dropped: {reason}": n for reason, n in counts.dropped.items() if reason not in chosen}
     left = {"duplicate": counts.duplicate} | {f"dropped: {reason}": n for reason, n in chosen.items()}
     lost |= {f"failed: {reason}": n for reason, n in counts.failed.items()}
+    mixed = {"shortfall": made.plan.shortfall, "balance": sum(prior.left_out for prior in made.plan.priors)}
     per_stage: dict[str, int] = {
         stage: sum(s.samples for s in shards if s.stage == stage) for stage in made.recipe.stages
     }
@@ -224,9 +232,15 @@ def stage_counts(made: Made, counts: Counts, shards: Sequence[ShardEntry]) -> tu
         StageCount(name="prepare", records_in=counts.read, records_out=ready, detail=lost),
         StageCount(name="select", records_in=ready, records_out=counts.kept, detail=left),
         StageCount(name="synthesize", records_in=counts.kept, records_out=accepted, detail=drafts),
-        StageCount(name="mix", records_in=accepted, records_out=drawn, detail={"shortfall": made.plan.shortfall}),
+        StageCount(name="mix", records_in=accepted, records_out=drawn, detail=mixed),
         StageCount(name="pack", records_in=drawn, records_out=drawn, detail=per_stage),
     )
+
+
+def rejected(drafts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Drafts that a check rejected, by task and check; tasks without any are left out."""
+    ends = {task: {end: n for end, n in ends.items() if end != "accepted"} for task, ends in drafts.items()}
+    return {task: checks for task, checks in ends.items() if checks}
 
 
 def teacher_of(made: Made, work: Path) -> Teacher:
@@ -271,4 +285,5 @@ def _code(made: Made) -> str:
         "curate.mix",
         "curate.pack",
     )
-    return code_version(*stages, *sorted(modules | tasks))
+    retrieve = RETRIEVE if made.recipe.retrieve is not None else ()
+    return code_version(*stages, *retrieve, *sorted(modules | tasks))

@@ -1,8 +1,8 @@
 """Query: the ledger of an output in DuckDB, for auditors.
 
 Views: `ledger` (one row per input record), `lineage` (one per source file of a record), `samples` (one per sample of
-a record), `shards`, `funnel`, `teacher` and `prompts` (from the manifest). The ledger is streamed from parquet, not
-copied.
+a record), `shards`, `funnel`, `rejected`, `teacher` and `prompts` (from the manifest). The ledger is streamed from
+parquet, not copied.
 
 Nothing can be written and no other file can be read: one SELECT is allowed, and DuckDB's access to files, the network
 and extensions is switched off and locked before it runs.
@@ -86,6 +86,15 @@ NAMED: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
             """SELECT reason, source, count(*) AS records, any_value(found ORDER BY seq) AS example FROM ledger
             WHERE status = 'dropped' GROUP BY reason, source ORDER BY records DESC, reason, source""",
         ),
+        "rejected": (
+            "what tasks and teachers wrote that a check rejected, by task and check",
+            "SELECT * FROM rejected ORDER BY drafts DESC, task, by_check",
+        ),
+        "columns": (
+            "the columns of every view, for a SELECT of your own",
+            """SELECT table_name AS view, column_name AS "column", left(data_type, 60) AS type FROM duckdb_columns()
+            WHERE NOT internal ORDER BY view, column_index""",
+        ),
         "splits": (
             "records, groups and samples in each split",
             """SELECT split, count(*) AS kept, count(DISTINCT "group") AS groups, sum(len(samples))::BIGINT AS samples
@@ -167,10 +176,19 @@ def query(out: Path, sql_or_name: str) -> tuple[list[str], list[tuple[Any, ...]]
             raise RecipeError(f"the ledger cannot be read ({type(error).__name__}); see `curate verify`") from None
 
 
-def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns and rows as aligned text, numbers to the right; the last line counts the rows."""
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int = 0) -> str:
+    """Columns and rows as aligned text, numbers to the right; the last line counts the rows. Where rows are wider than
+    `width`, one column a line and a blank line between rows."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
+    count = f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
+    if rows and width and sum(widths) + 2 * len(widths) - 2 > width:
+        name_width = max(map(len, columns))
+        blocks = [
+            "\n".join(f"{name:<{name_width}}  {cell}".rstrip() for name, cell in zip(columns, row, strict=True))
+            for row in cells
+        ]
+        return "\n\n".join([*blocks, count])
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     lines = [
         "  ".join(
@@ -178,7 +196,7 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         ).rstrip()
         for line in ([*columns], ["-" * w for w in widths], *cells)
     ]
-    return "\n".join([*lines, f"({len(rows)} row{'' if len(rows) == 1 else 's'})"])
+    return "\n".join([*lines, count])
 
 
 def _statement(text: str) -> tuple[str, list[str]]:
@@ -224,6 +242,13 @@ def _manifest_tables(manifest: Manifest) -> Iterator[tuple[str, pa.Table]]:
     yield "shards", pa.Table.from_pylist(shards, schema=pa.schema(list(zip(names, kinds, strict=True))))
     funnel = [{**s.model_dump(), "detail": json.dumps(s.detail)} for s in manifest.stages]
     yield "funnel", pa.Table.from_pylist(funnel)
+    ends = [
+        {"task": task, "by_check": check, "drafts": n}
+        for task, checks in manifest.rejected.items()
+        for check, n in checks.items()
+    ]
+    kinds_of = (("task", pa.string()), ("by_check", pa.string()), ("drafts", pa.int64()))
+    yield "rejected", pa.Table.from_pylist(ends, schema=pa.schema(list(kinds_of)))
     teacher = manifest.teacher
     told = teacher.model_dump(exclude={"prompts", "others"})
     yield (

@@ -201,6 +201,8 @@ def _labelled(voxels: Array, named: Sequence[tuple[str, int]]) -> Iterator[tuple
     """One mask after the other of a label map; values of one name are one structure."""
     if voxels.dtype.kind == "f":
         raise RecordError("mask_values", "values that are not whole numbers", "give a threshold")
+    if any(value < 0 for _, value in named):
+        raise RecordError("mask_values", "objects of a volume", "name each value: objects are told apart in pictures")
     for label in dict.fromkeys(label for label, _ in named):
         mask = np.zeros(voxels.shape, np.bool_)
         for value in (value for name, value in named if name == label):

@@ -29,6 +29,7 @@ from curate.deidentify.header import clean_dataset
 from curate.deidentify.text import identifiers, scrub_text
 from curate.dicom import header as dicom_header
 from curate.dicom import header_facts as dicom_facts
+from curate.dicom import lidc as dicom_lidc
 from curate.dicom import multiframe as dicom_multiframe
 from curate.dicom import rtstruct as dicom_rtstruct
 from curate.dicom import seg as dicom_seg
@@ -204,15 +205,13 @@ def _split_step(item: Item) -> tuple[Step, ...]:
 def _marked(
     item: Item, reading: Reading, grid: Volume, subject: Subject, known: Sequence[str]
 ) -> tuple[Structures, list[Step]]:
-    """The structures that SEG and RTSTRUCT files mark, under names without identifiers."""
+    """The structures that SEG and RTSTRUCT files and the LIDC's XML mark, under names without identifiers."""
     marked = Structures(grid)
     steps: list[Step] = []
     for name in item.contours:
         path = reading.place.file(name)
         try:
-            header = dicom_header.read_header(path)
-            reading.sweep.header(header)
-            found = _marks(path, dicom_header.modality(header), grid, subject)
+            found = _marks(path, reading, grid, subject)
         except RecordError as error:  # the image is sound: it stays, and its story says what became of the marks
             steps.append(step("mark", f"refused: {error.reason}", found=error.found))
             continue
@@ -223,8 +222,12 @@ def _marked(
     return marked, steps
 
 
-def _marks(path: Path, modality: str, grid: Volume, subject: Subject) -> Marked:
-    if modality == "RTSTRUCT":
+def _marks(path: Path, reading: Reading, grid: Volume, subject: Subject) -> Marked:
+    if path.suffix.lower() == ".xml":
+        return dicom_lidc.read_lidc(path, grid)
+    header = dicom_header.read_header(path)
+    reading.sweep.header(header)
+    if dicom_header.modality(header) == "RTSTRUCT":
         return dicom_rtstruct.read_rtstruct(path, grid, subject)
     return dicom_seg.read_seg(path, grid, subject)
 

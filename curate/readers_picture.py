@@ -5,6 +5,7 @@ units are kept (`curate.volume.flat`: CAMUS). The masks of `Item.masks` are (lab
 
     value 0   every pixel above half of the file's largest value: a mask of its own, also a lossy (JPEG) one
     value v   the pixels of exactly that grey value; of a colour file the pixels of the colour 0xRRGGBB
+    OBJECTS   each grey value but 0 an object of its own: as many masks of one label; those that touch stay apart
 
 A palette counts as the colours that it shows, and as grey where all those are grey; what one label names in several
 files or values is one structure. Masks belong to the first picture and have its size as it is stored. A picture that
@@ -38,7 +39,7 @@ from curate.members import FlatStructures, flat_mask_members, image_member
 from curate.volume.flat import is_flat, read_flat
 from manifests.errors import RecordError
 from manifests.record import Fact, Step
-from sources.base import Item
+from sources.base import OBJECTS, Item
 
 _ORIENTATION = 274  # EXIF and TIFF
 _UPRIGHT, _QUARTERS = 1, frozenset({5, 6, 7, 8})
@@ -66,9 +67,9 @@ def read_picture(item: Item, reading: Reading) -> Loaded:
         cleaned += steps
     several = len(paths) > 1
     marked = FlatStructures(decoded[0], "1" if several else "")
-    for label, mask in _masks(item, reading, paths[0], decoded[0].pixels.shape[:2]):
+    for label, mask, objects in _masks(item, reading, paths[0], decoded[0].pixels.shape[:2]):
         if mask.any():  # a class may not occur in a picture
-            marked.add(label, mask)
+            marked.add(label, mask, objects)
     texts, scrubbed = said(item, ())
     told = (
         step("read", f"{len(paths)} 2D image files" if several else "2D image file", notes=" ".join(notes)),
@@ -124,24 +125,26 @@ def _spaced(picture: Image, facts: Sequence[Fact], number: int) -> Image:
 # ---------------------------------------------------------------------------------------------------------------- masks
 def _masks(
     item: Item, reading: Reading, picture: Path, size: tuple[int, ...]
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The masks of the first picture by label, in the order of the labels, uint8 0 and 1 (y, x). One is held, beside
-    the last file.
+) -> Iterator[tuple[str, NDArray[np.uint8], Array | None]]:
+    """The masks of the first picture by label, in the order of the labels, uint8 0 and 1 (y, x), and a map of their
+    objects where the file tells these apart. One is held, beside the last file.
 
-    Raises RecordError `mask_size`, `mask_orientation`, `mask_values` (an exact value of a lossy file, or of fractions),
-    and what reading a picture raises."""
+    Raises RecordError `mask_size`, `mask_orientation`, `mask_values` (an exact value of a lossy file, or of fractions;
+    objects of a colour file or of several files), and what reading a picture raises."""
     turned = _turn_of(picture) if item.masks else _UPRIGHT
     last: tuple[str, Array] = ("", np.zeros((0, 0), np.uint8))
     for label in dict.fromkeys(label for label, *_ in item.masks):
         mask = np.zeros(size, np.bool_)
-        for path, value in ((p, v) for name, p, v in item.masks if name == label):
+        named = [(path, value) for name, path, value in item.masks if name == label]
+        for path, value in named:
             file = reading.place.file(path)
             if last[0] != path:
                 last = (path, _placed(_levels(file), size, turned, _turn_of(file)))
             if value and _is_lossy(file):
                 raise RecordError("mask_values", "an exact value of a JPEG file", "take the mask from a lossless file")
             mask |= _chosen(last[1], value)
-        yield label, mask.view(np.uint8)
+        apart = any(value == OBJECTS for _, value in named)
+        yield label, mask.view(np.uint8), _objects(last[1], len(named)) if apart else None
 
 
 def _turn_of(path: Path) -> int:
@@ -209,7 +212,17 @@ def _as_exif_says(levels: Array, orientation: int) -> Array:
     return np.ascontiguousarray(flipped[::rows, ::columns])
 
 
+def _objects(levels: Array, files: int) -> Array:
+    """A map in which each value but 0 is an object of its own."""
+    if files > 1 or levels.ndim == _RGB or levels.dtype.kind not in "ui" or int(levels.min()) < 0:
+        found = f"{files} files" if files > 1 else f"{levels.ndim} dimensions of {levels.dtype}"
+        raise RecordError("mask_values", found, "mark objects by whole numbers in one grey file for each label")
+    return levels
+
+
 def _chosen(levels: Array, value: int) -> NDArray[np.bool_]:
+    if value == OBJECTS:
+        return np.not_equal(levels if levels.ndim < _RGB else levels.max(axis=2), 0)
     if value == 0:
         brightest = levels.max(axis=2) if levels.ndim == _RGB else levels
         top = float(np.nanmax(brightest)) if np.isfinite(brightest).any() else 0.0

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from curate.deidentify import DeidentifyConfig
 from curate.render import RenderConfig
+from curate.retrieve.config import Retrieve
 from curate.select import SelectConfig
 from manifests.config import Config, recipe_error, unknown
 from manifests.errors import RecipeError
@@ -26,6 +27,7 @@ from sources import Source, parse_sources
 from sources.base import PACKAGE, Place, SourceConfig, resolve_root
 from synth.facts import VOCABULARY
 from synth.judging.config import Judging
+from synth.judging.rubric import misfit
 from synth.tasks import TEACHER_TASKS, TaskEntry, parse_task
 from synth.teacher import TeacherConfig
 
@@ -71,6 +73,7 @@ class Recipe(Config):
     deidentify: DeidentifyConfig = DeidentifyConfig()
     render: RenderConfig = RenderConfig()
     select: SelectConfig = SelectConfig()
+    retrieve: Retrieve | None = None  # passages for the task `rag`
     tasks: tuple[TaskEntry, ...] = Field(
         default_factory=lambda: tuple(
             parse_task(n) for n in ("source_text", "qa", "dialogue", "caption", "measure", "mcq")
@@ -112,12 +115,30 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
+    def _passages_are_found_and_used(self) -> Recipe:
+        used = any(t.task == "rag" for t in self.tasks)
+        if used and self.retrieve is None:
+            raise ValueError("task 'rag' shows passages; add `retrieve: {}`")
+        if self.retrieve is not None:
+            if not used:
+                raise ValueError("`retrieve` finds passages that no task shows; add the task `rag`")
+            self.retrieve.check(self.sources)
+        return self
+
+    @model_validator(mode="after")
     def _teacher_tasks_have_a_teacher(self) -> Recipe:
         asking = [t.task for t in self.tasks if t.task in TEACHER_TASKS]
         if asking and self.teacher is None:
             raise ValueError(
                 f"task '{asking[0]}' asks a teacher; add `teacher: {{backend: embedded}}` or another backend"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rubric_has_its_own_judge(self) -> Recipe:
+        wrong = misfit(self.judging, self.teacher, self.teachers, [t.task for t in self.tasks])
+        if wrong:
+            raise ValueError(wrong)
         return self
 
     def identity(self) -> dict[str, Any]:
@@ -221,17 +242,36 @@ def override(raw: dict[str, Any], said: str) -> None:
 
 def _descend(node: Any, part: str, override: str) -> Any:
     if isinstance(node, list):
-        return node[_index(node, part, override)]
-    child = node.setdefault(part, {})
+        place = _index(node, part, override)
+        if isinstance(node[place], str) and override.startswith("tasks."):
+            node[place] = {"task": node[place]}  # a name alone is a task without options
+        child = node[place]
+    else:
+        child = node.setdefault(part, {})
     if not isinstance(child, (dict, list)):
         raise RecipeError(f"--set '{override}': '{part}' is a plain value, nothing lies below it")
     return child
 
 
 def _index(node: list[Any], part: str, override: str) -> int:
+    """The place in a list: a number from 0, or what an entry is called (a source's name, a task's)."""
+    called = [_called(entry) for entry in node]
+    if part in called:
+        return called.index(part)
     if not part.isdigit() or int(part) >= len(node):
-        raise RecipeError(f"--set '{override}': '{part}' is no index into a list of {len(node)}")
+        names = ", ".join(name for name in called if name)
+        there = f"; it has: {names}" if names else ""
+        raise RecipeError(
+            f"--set '{override}': '{part}' is no entry of a list of {len(node)}, 0 to {len(node) - 1}{there}"
+        )
     return int(part)
+
+
+def _called(entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry
+    names = (entry.get("name"), entry.get("source"), entry.get("task")) if isinstance(entry, dict) else ()
+    return next((str(name) for name in names if name), "")
 
 
 def fingerprint(recipe: Recipe, inputs: str, code: str) -> str:

@@ -260,7 +260,11 @@ def tasks(manifest: Manifest) -> dict[str, Any]:
     most = max([1, *(n for _, n in detail)])
     made, accepted = sum(n for _, n in detail), stage.records_out if stage else 0
     rows = [{"name": name, "n": n, "share": n / most} for name, n in detail]
-    return {"rows": rows, "made": made, "accepted": accepted, "rejected": made - accepted}
+    ends = [(n, task, check) for task, checks in manifest.rejected.items() for check, n in checks.items()]
+    by_check = [
+        {"task": task, "check": check, "n": n} for n, task, check in sorted(ends, key=lambda e: (-e[0], *e[1:]))
+    ]
+    return {"rows": rows, "made": made, "accepted": accepted, "rejected": made - accepted, "by_check": by_check}
 
 
 def duplicates(ledger: Ledger) -> list[dict[str, Any]]:
@@ -365,10 +369,21 @@ def conversation(sample: dict[str, Any]) -> list[tuple[str, str]]:
     turns = [(names.get(t["role"], t["role"]), excerpt(t["content"])) for t in sample["conversations"]]
     answer = sample.get("answer")
     if answer:
-        within = f" ± {answer['tolerance']:.0%}" if answer["tolerance"] else ""
+        within = leeway(answer)
         unit = f" {answer['unit']}" if answer["unit"] else ""
         turns.append(("gold", f"{excerpt(answer['gold'])}{unit}{within}"))
     return turns
+
+
+def leeway(answer: dict[str, Any]) -> str:
+    """How near to the gold an answer must be; "" where it must be exact."""
+    tolerance = answer["tolerance"]
+    if answer["type"] == "box":
+        name = "generalised IoU" if answer.get("metric") == "giou" else "IoU"
+        return f" ({name} at least {1 - tolerance:g})"
+    if not tolerance:
+        return ""
+    return f" ± {tolerance:g}°" if answer["type"] == "angle" else f" ± {tolerance:.0%}"
 
 
 def excerpt(text: str) -> str:

@@ -22,14 +22,16 @@ from curate.decontaminate import DecontaminateConfig
 from curate.deidentify.burned_in import ocr_missing
 from curate.inventory import KeyHint
 from curate.keyring import Keyring
-from curate.progress import Progress
+from curate.progress import Progress, begin
 from curate.recipe import Recipe, place_of, with_data
+from curate.retrieve.stages import retrieved
 from curate.sandbox import Limits
 from curate.screen import stage as screen
 from curate.store import is_done, read_summary, sweep_temporaries
 from curate.units import Unit, WorkerDeath
 from manifests.errors import MedcurateError, RecipeError
 from manifests.manifest import Manifest
+from manifests.redact import redacted
 from sources.base import Entry, Item, Place, SourceConfig
 
 PLAIN_LOOP = 0
@@ -114,6 +116,8 @@ def run(recipe: Recipe, options: Options) -> Result:
     key = KeyHint(recipe.name, recipe.seed, str(options.key_file or ""), ring.key_id)
     check_extras(recipe)
     recipe, absent = with_data(recipe, options.recipe_folder, options.data)
+    if not options.quiet:
+        begin(recipe.name, len(recipe.sources), len(absent), workers_of(options))
     places = [place_of(source, options.recipe_folder, options.data) for source in recipe.sources]
     for source, place in zip(recipe.sources, places, strict=True):
         source.check(place)
@@ -152,6 +156,15 @@ def run(recipe: Recipe, options: Options) -> Result:
         timings["teacher"] = {**executor.fresh, "seconds": executor.seconds["synthesize"]}
     manifest = publish.publish(made, options.out, options.work, timings)
     return Result(manifest, executor.executed)
+
+
+def workers_of(options: Options) -> str:
+    """Who will work, in words."""
+    if options.address:
+        return f"the Ray cluster at '{redacted(options.address)}'"
+    if options.workers == PLAIN_LOOP:
+        return "in this process"
+    return f"{options.workers} worker{'' if options.workers == 1 else 's'}; starting Ray takes some seconds"
 
 
 def take_inventory(
@@ -215,17 +228,21 @@ def select_and_synthesize(
     that can stay: as often as something is lost, which each time is less."""
     work = executor.options.work
     lost: list[select.Lost] = []
+
+    def done(stage: str, units: list[Unit]) -> list[Unit]:
+        return executor.run(stage, units, fatal)
+
     while True:
-        compared = compare(
-            recipe, prepared, screening, lost, work, lambda stage, units: executor.run(stage, units, fatal)
-        )
+        compared = compare(recipe, prepared, screening, lost, work, done)
         selection = executor.run("select", [select.unit_of(recipe, prepared, compared, lost)], fatal)[0]
         decisions = select.read_decisions(work, selection)
         kept = kept_by_unit(work, [u for _, u in prepared], decisions)
         presented = executor.run("present", present.units_of(recipe, prepared, kept), fatal)
         newly = present.lost_of(work, presented)
         if not newly:
-            spoken = executor.run("synthesize", synthesize.units_of(recipe, presented, teacher, screening), fatal)
+            found = retrieved(recipe, prepared, kept, done)
+            units = synthesize.units_of(recipe, presented, teacher, screening, found)
+            spoken = executor.run("synthesize", units, fatal)
             newly = synthesize.lost_of(work, spoken)
             if not newly:
                 return compared, decisions, spoken

@@ -53,6 +53,8 @@ def sample_json(record: Record, media: Sequence[Media], draft: Draft, split: str
         sample["conversations"] = [dataclasses.asdict(t) for t in draft.turns]
     if draft.answer is not None:
         sample["answer"] = dataclasses.asdict(draft.answer)
+    if draft.passages:
+        sample["passages"] = [dataclasses.asdict(p) for p in draft.passages]
     return sample
 
 

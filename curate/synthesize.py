@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ from curate.image.target import image_tokens
 from curate.pack import Range
 from curate.prepare import PrepareSpec, add_member, read_rows
 from curate.present import Presented, PresentSpec, read_presented
+from curate.retrieve.found import read_found
 from curate.screen.drafts import screened
 from curate.screen.stage import NONE, Screening
 from curate.select import Lost
@@ -47,7 +48,7 @@ from curate.view import view_of
 from manifests.errors import TeacherError
 from manifests.record import Media, Record, canonical_json
 from manifests.sample import Draft, Proof, StageName, Turn, Verdict
-from synth import proofs
+from synth import priors, proofs
 from synth.asking import Asking, Desk, converse, in_turn, persistent
 from synth.chat import Role
 from synth.evidence import evidence
@@ -63,12 +64,15 @@ from synth.tasks.subject import Subject
 from synth.teacher import Teacher, available, open_teacher
 from synth.teacher_config import TeacherConfig
 from synth.tokens import sample_tokens
+from synth.views import Retrieved
 
 if TYPE_CHECKING:
     from curate.recipe import Recipe
 
 MADE_FILE = "media.tar"
-MASKED = re.compile(r"[(, ](mask|a|b)=|^(largest|smallest|label_count|in_box|place_in)\(")  # they look at masks
+MASKED = re.compile(
+    r"[(, ](mask|a|b)=|^(largest|smallest|label_count|in_box|place_in|covers_most)\("
+)  # they look at masks
 OFFERS = pa.schema(
     [
         ("key", pa.string()),
@@ -86,10 +90,15 @@ OFFERS = pa.schema(
         ("text_tokens", pa.int64()),  # an upper estimate (`synth.tokens.estimate`)
         ("visual_tokens", pa.int64()),  # of what is shown, as its render target counts them
         ("pass_rate", pa.float64()),  # a teacher's share of right answers; -1 where nobody tried
+        ("verifier", pa.string()),  # of the answer; "" where there is none (`synth.priors`)
+        ("question", pa.string()),  # digest of its wording
+        ("answer", pa.string()),  # digest
+        ("letter", pa.string()),  # of the right option
         ("layout", pa.string()),
         ("json_offset", pa.int64()),
         ("json_size", pa.int64()),
         ("size_bytes", pa.int64()),
+        ("passages", pa.list_(pa.string())),  # the records whose words its prompt shows
         ("members", pa.string()),  # JSON: [[member, stage, unit, file, offset, size], ...]
     ]
 )
@@ -123,6 +132,7 @@ class SynthesizeSpec:
     seed: int
     screening: Screening
     judging: Judging
+    found: str = ""  # the unit that found passages for its records
 
 
 def teacher_state(recipe: Recipe) -> TeacherState:
@@ -151,10 +161,14 @@ def _planned(recipe: Recipe, opened: Mapping[Role, Teacher]) -> tuple[tuple[str,
 
 
 def units_of(
-    recipe: Recipe, presented: Sequence[Unit], teacher: TeacherState, screening: Screening = NONE
+    recipe: Recipe,
+    presented: Sequence[Unit],
+    teacher: TeacherState,
+    screening: Screening = NONE,
+    found: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Unit]:
     """One unit per presented unit; an edited prompt changes the keys of the units that ask it, and so do benchmarks,
-    where a teacher is asked."""
+    where a teacher is asked. `found`: the units that found passages for prepared ones, by key."""
     modules = (f"synth.tasks.{task.task}" for task in teacher.tasks)
     code = code_version("curate.synthesize", "synth.judging.chain", *modules)
     asked = bool(teacher.teachers)
@@ -172,9 +186,11 @@ def units_of(
         if asked and screening.packs:
             identity["benchmarks"] = [screening.identity, screening.policies]
         made: PresentSpec = unit.spec
+        if made.prepared in found:
+            identity["found"] = found[made.prepared]
         spec = SynthesizeSpec(
             unit.key, made.prepared, made.origin, teacher.tasks, recipe.stages, teacher.teachers, recipe.seed,
-            screening if asked else NONE, recipe.judging,
+            screening if asked else NONE, recipe.judging, found.get(made.prepared, ""),
         )  # fmt: skip
         key = unit_key("synthesize", code, identity)
         units.append(Unit("synthesize", key, spec, unit.label, unit.records))
@@ -189,11 +205,13 @@ def work(spec: SynthesizeSpec, folder: Path, work_folder: Path) -> Summary:
     desk = Desk({role: open_teacher(config) for role, config in spec.teachers}, ledger)
     waiting: deque[Presented] = deque()
     told: list[Told] = []
+    found = read_found(work_folder, spec.found)
 
     def talks() -> Iterator[Asking]:
         for presented in read_presented(work_folder, spec.presented):
             waiting.append(presented)
-            yield record_drafts(presented, member_reader(presented, work_folder), spec, desk, work_folder)
+            passages = found.of(presented.record.key)
+            yield record_drafts(presented, member_reader(presented, work_folder), spec, desk, work_folder, passages)
 
     with Out(folder) as out, desk:
         for made, keys in converse(talks(), desk):
@@ -271,12 +289,18 @@ def member_reader(presented: Presented, work_folder: Path) -> Callable[[str], by
 
 
 def record_drafts(
-    presented: Presented, read: Callable[[str], bytes], spec: SynthesizeSpec, desk: Desk, work_folder: Path
+    presented: Presented,
+    read: Callable[[str], bytes],
+    spec: SynthesizeSpec,
+    desk: Desk,
+    work_folder: Path,
+    found: tuple[Retrieved, ...] = (),
 ) -> Asking:
     """All drafts of one record for the stages asked, numbered within each stage; what a teacher wrote is compared with
-    the benchmarks' packs in the work folder."""
+    the benchmarks' packs in the work folder. `found` are passages that its tasks may show."""
     record = presented.record
     view = view_of(presented.media, read, record.facts, record.text, record.asked)
+    view = dataclasses.replace(view, retrieved=found) if found else view
     made: list[Draft] = []
     for task in spec.tasks:
         if task.task in PROGRAM_TASKS:
@@ -288,9 +312,9 @@ def record_drafts(
     if desk.teachers:
         told += yield from _written(subject, spec, proven)
         told = screened(spec.screening, work_folder, told)
-    told = yield from judged(subject, told, spec.judging, spec.seed)
-    told = [with_evidence(draft, record) for draft in told]
-    return list(_numbered([d for d in _one_conversation(told) if d.stage in spec.stages]))
+    wanted = [draft for draft in told if draft.stage in spec.stages]  # nobody is paid to judge others
+    told = yield from judged(subject, wanted, spec.judging, spec.seed)
+    return list(_numbered(_one_conversation([with_evidence(draft, record) for draft in told])))
 
 
 def with_evidence(draft: Draft, record: Record) -> Draft:
@@ -331,6 +355,8 @@ def is_asked(task: Task, key: str) -> bool:
 
 def _seen_by(draft: Draft, presented: Presented, view: MediaView) -> MediaView:
     """What a draft's proofs may look at: what its sample will carry, over the record's view, decoded once."""
+    if draft.passages:
+        view = dataclasses.replace(view, passages=draft.passages)
     if draft.shows is None and not draft.made:
         return view
     kept = {m.member for m in _media_for(presented.media, draft)}
@@ -364,9 +390,9 @@ def _one_conversation(drafts: Sequence[Draft]) -> list[Draft]:
     proofs_: list[Proof] = []
     verdicts: list[Verdict] = []
     for draft in merged:
-        shift = len(turns)
-        proofs_ += [dataclasses.replace(p, turn=p.turn + shift) for p in draft.proofs]
-        verdicts += [dataclasses.replace(v, turn=v.turn + shift) for v in draft.verdicts]
+        shift, last = len(turns), len(draft.turns) - 1  # what is said of a whole draft (-1) stands at its last turn
+        proofs_ += [dataclasses.replace(p, turn=shift + (p.turn if p.turn >= 0 else last)) for p in draft.proofs]
+        verdicts += [dataclasses.replace(v, turn=shift + (v.turn if v.turn >= 0 else last)) for v in draft.verdicts]
         turns += draft.turns
     tasks = "+".join(dict.fromkeys(d.task for d in merged))
     joined = dataclasses.replace(
@@ -426,10 +452,12 @@ def _store(presented: Presented, draft: Draft, out: Out) -> dict[str, Any]:
         "text_tokens": text_tokens,
         "visual_tokens": visual_tokens,
         "pass_rate": next((v.score for v in draft.verdicts if v.check == "pass_rate"), -1.0),
+        **priors.asked(draft)._asdict(),
         "layout": layout(sample, members),
         "json_offset": offset,
         "json_size": len(data),
         "size_bytes": sample_bytes([len(data), *(w.size_bytes for w in members.values())]),
+        "passages": list(dict.fromkeys(p.record for p in draft.passages)),
         "members": canonical_json([[name, *_fields(where)] for name, where in sorted(members.items())]),
     }
 

@@ -42,6 +42,9 @@ FUNCTIONS = {
     "passages": "curate.near.passages",
     "select": "curate.select",
     "present": "curate.present",
+    "retrieve_index": "curate.retrieve.index",
+    "retrieve_terms": "curate.retrieve.terms",
+    "retrieve": "curate.retrieve.search",
     "synthesize": "curate.synthesize",
     "pack": "curate.pack",
 }

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from manifests.errors import RecipeError
 
+WANTED = {"tuple_type": "a list", "list_type": "a list", "dict_type": "a mapping of names to values"}  # YAML's words
+
 
 class Config(BaseModel):
     """A frozen model in which an unknown key is an error that names the known ones."""
@@ -56,6 +58,9 @@ def recipe_error(error: ValidationError, where: str) -> RecipeError:
             path = path.removesuffix(f".{context['tag']}")
         elif problem["type"] == "union_tag_not_found":
             message = f"has no {context['discriminator']}"
+        elif problem["type"] in WANTED:
+            of = " of class names" if path.endswith(".labels") else ""
+            message = f"wants {WANTED[problem['type']]}{of} (found {problem['input']!r})"
         elif "input" in problem and problem["type"] not in ("missing", "value_error"):
             message = f"{message} (found {problem['input']!r})"
         lines.append(f"{path}: {message}" if path else message)

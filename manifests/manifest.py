@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from manifests.balance import Prior
 from manifests.config import Config
 from manifests.errors import RecipeError, VerificationError
+from manifests.mixture import Row
 
-SCHEMA = "medcurate/1"
+SCHEMA = "medcurate/2"
 NAME = "manifest.json"
 
 
@@ -107,6 +109,14 @@ class Teacher(Config):
     prompts: tuple[PromptUse, ...] = ()
 
 
+class Mixing(Config):
+    """The mixture's table, and what a guesser knows of what was offered and drawn; held-out samples are outside."""
+
+    table: tuple[Row, ...] = ()
+    priors: tuple[Prior, ...] = ()
+    shortfall: int = 0
+
+
 class Benchmark(Config):
     """One pack that records were compared with, and what it met: records by the method that proves most. `unchecked`
     items say too little to be found by their text."""
@@ -147,6 +157,8 @@ class Manifest(Config):
     ledger: tuple[LedgerPart, ...]
     roots: Roots
     teacher: Teacher
+    rejected: dict[str, dict[str, int]] = Field(default_factory=dict)  # drafts by task and the first check that failed
+    mixture: Mixing = Mixing()
     benchmarks: tuple[Benchmark, ...] = ()
     repeated: tuple[Repeated, ...] = ()  # the most frequent, where the recipe counts paragraphs
     environment: dict[str, Any]
@@ -161,7 +173,10 @@ def read_manifest(out: Path) -> Manifest:
     Raises `RecipeError` where there is none, `VerificationError` where it does not hold in itself."""
     path = out / NAME
     if not path.is_file():
-        raise RecipeError(f"no {NAME} in '{out}': give the folder that `curate run --out` finished")
+        raise RecipeError(
+            f"no {NAME} in '{out}': give the folder that `curate run --out` finished; the same command resumes a "
+            "run that was broken off"
+        )
     try:
         return Manifest.model_validate(json.loads(path.read_bytes()))
     except ValidationError as error:

@@ -71,8 +71,8 @@ class Answer:
     written. `tolerance` is relative for numbers and ranges (0.05 is 5 %), in degrees for angles, in days for intervals
     of dates, in seconds for times, and for boxes, masks and sets one minus the wanted IoU (or GIoU), Dice or F1; 0
     where it does not apply. `options` are the options of a multiple choice or the closed list of labels, joined by `|`.
-    `frame` is what a box's numbers count, with the extent where it bounds them: `pixels 512x384` (width x height),
-    `thousand`, `medrega`, `internvl`, `medvision`, `voxels 512x512x40`, `m3d 512x512x40` (width x height x depth); ""
+    `frame` is what a box's numbers count, with the extent: `pixels 512x384` (width x height) and in the same way
+    `thousand`, `medrega`, `internvl`, `medvision`; `voxels 512x512x40`, `m3d 512x512x40` (width x height x depth); ""
     bounds nothing. `metric` is `giou` where a box is judged by it."""
 
     type: str  # a name of `synth.verifiers.VERIFIERS`: number, label, mcq, box ...
@@ -93,6 +93,26 @@ class Authorship:
     revision: str = ""
     prompt_id: str = ""
     request_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of sentences of a record's text that a prompt shows behind `[number]`, and whose it is: what a sample owes
+    to other records than its own. `start` and `end` are characters of that record's text, half-open; `text` is the same
+    on one line. `own`: of the record that asks, or so like its own text that it counts as that. `score` is that of the
+    search."""
+
+    number: int
+    key: str
+    record: str
+    source: str
+    licence: str
+    access: str
+    start: int
+    end: int
+    own: bool
+    score: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,7 @@ class Draft:
     reason: str = ""  # why not accepted: the first check that failed
     shows: tuple[str, ...] | None = None
     made: tuple[Made, ...] = ()
+    passages: tuple[Passage, ...] = ()  # that its prompt shows, numbered from 1
 
 
 def sample_key(record_key: str, part: int, repeat: int) -> str:

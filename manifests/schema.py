@@ -30,6 +30,11 @@ SAMPLE = pa.struct(
         ("text_tokens", pa.int64()),  # an upper estimate
         ("visual_tokens", pa.int64()),
         ("pass_rate", pa.float64()),  # a teacher's share of right answers; -1 where nobody tried
+        ("verifier", pa.string()),  # of the answer; "" where there is none
+        ("question", pa.string()),  # 64-bit digest of its wording
+        ("answer", pa.string()),  # 64-bit digest of the answer as its verifier takes it
+        ("letter", pa.string()),  # of the right option
+        ("passages", pa.list_(pa.string())),  # keys of the records whose words its prompt shows besides
     ]
 )
 LINEAGE = pa.struct(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
 import shutil
 from pathlib import Path
 
@@ -34,10 +36,14 @@ def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run_recipe,
     )  # not above: the process that only hands out tests needs none of it
 
-    folder = tmp_path_factory.mktemp("small")
-    out = folder / "out"
-    run_recipe(make_corpus(folder / "corpus"), out, "select.split.val=0.5", work=folder / "work")
-    return out
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small"  # one for all workers of a run
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "out" / "manifest.json").exists():
+            run_recipe(make_corpus(folder / "corpus"), folder / "out", "select.split.val=0.5", work=folder / "work")
+    return folder / "out"
 
 
 @pytest.fixture

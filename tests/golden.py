@@ -18,3 +18,4 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for name in shipped():
         (GOLDEN / f"{name}.json").write_text(rendered(load(name)[0]))
+    print(f"{GOLDEN.relative_to(GOLDEN.parents[1])}/*.json: {len(shipped())} recipes")

@@ -3,7 +3,9 @@
     python -m tests.reasons     writes it anew after a change that is meant
 
 Reasons are read from the code: each `RecordError(reason, found, remedy)` and `Reject(reason, found)` whose reason is a
-literal, each `typed(reason, remedy)`, and each `outcome(entry, status, reason, ...)` of a source.
+literal, each `typed(reason, remedy)`, and of sources each `outcome(entry, status, reason, ...)`,
+`row.failed(reason, ...)`, `passed_over(row, reason, ...)`, `_ended(file, status, reason, ...)` and
+`Item(..., reason=...)`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ in an output.
 | reason | ends as | raised in | remedy |
 |---|---|---|---|
 """
-CALLS = {"RecordError": ("failed", 0, 2), "Reject": ("dropped", 0, 2), "outcome": ("", 2, 4), "typed": ("failed", 0, 1)}
+CALLS = {  # what it ends as ("": the argument before the reason), and where reason and remedy stand
+    "RecordError": ("failed", 0, 2), "Reject": ("dropped", 0, 2), "outcome": ("", 2, 4), "typed": ("failed", 0, 1),
+    "failed": ("failed", 0, 2), "passed_over": ("dropped", 1, 3), "_ended": ("", 2, 4), "Item": ("dropped", 99, 99),
+}  # fmt: skip
 
 
 def page() -> str:
@@ -57,14 +62,24 @@ def _reasons(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CALLS:
+        name = _called(node)
+        if not isinstance(node, ast.Call) or name not in CALLS:
             continue
-        status, at, remedy = CALLS[node.func.id]
-        reason = _text(node.args[at], constants) if len(node.args) > at else ""
-        if node.func.id == "outcome" and len(node.args) > 1:
-            status = _text(node.args[1], constants)
-        if reason and status:
-            yield reason, status, _text(node.args[remedy], constants) if len(node.args) > remedy else ""
+        status, at, remedy = CALLS[name]
+        args = {number: _text(arg, constants) for number, arg in enumerate(node.args)}
+        named = {k.arg: _text(k.value, constants) for k in node.keywords}
+        reason = args.get(at, "") or named.get("reason", "")
+        status = status if name != "Item" else named.get("status", "") or status
+        if reason and (status := status or args.get(at - 1, "")):
+            yield reason, status, args.get(remedy, "") or named.get("remedy", "")
+
+
+def _called(node: ast.AST) -> str:
+    """The name of what is called; of a method only `failed`."""
+    func = node.func if isinstance(node, ast.Call) else None
+    if isinstance(func, ast.Attribute):
+        return func.attr if func.attr == "failed" else ""
+    return func.id if isinstance(func, ast.Name) else ""
 
 
 def _text(node: ast.expr, constants: dict[str, str]) -> str:

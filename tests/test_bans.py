@@ -102,6 +102,7 @@ LAST_WORDS = {name.rpartition(".")[2] for name in MODULES | CALLS | METHODS | MU
 TELLING = re.compile(rf"\b(?:{'|'.join(sorted(LAST_WORDS))})\b|\bav\.open\b")  # a file without any of them is clean
 
 
+@pytest.mark.slow
 def test_no_file_does_what_is_banned() -> None:
     assert len(list(files())) > 100
     for path in files():

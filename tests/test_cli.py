@@ -12,6 +12,9 @@ import yaml
 from click.testing import CliRunner
 
 from curate.cli import main
+from curate.recipe import override
+from manifests.errors import RecipeError
+from synth.tasks import parse_task
 from tests.corpus import make_corpus, recipe_of
 
 
@@ -130,3 +133,20 @@ def test_sources_lists_every_source_and_shows_its_keys() -> None:
         assert name in listed
         assert "keys:" in curate("sources", name).output
     assert curate("sources", "dicom").exit_code == 2
+    keys = curate("sources", "ham10000").output.partition("keys:")[2]
+    assert "'CC-BY-NC-4.0'" in keys  # what holds where a recipe says nothing
+    assert "'registered'" in keys
+    assert "root              'ham10000'" in keys
+
+
+def test_an_override_finds_a_source_and_a_task_by_name_and_says_what_was_wanted() -> None:
+    raw: Any = {"sources": [{"source": "busi"}, {"source": "busi", "name": "mine"}], "tasks": ["qa", {"task": "mcq"}]}
+    override(raw, "sources.mine.weight=3")
+    override(raw, "tasks.mcq.labels={benign: 1}")
+    override(raw, "tasks.qa.together=true")
+    assert raw["tasks"][0] == {"task": "qa", "together": True}
+    assert raw["sources"][1] == {"source": "busi", "name": "mine", "weight": 3}
+    with pytest.raises(RecipeError, match="it has: busi, mine"):
+        override(raw, "sources.bus.weight=3")
+    with pytest.raises(RecipeError, match="wants a list of class names"):
+        parse_task(raw["tasks"][1])

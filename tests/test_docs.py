@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,7 @@ def test_a_shipped_recipe_renders_to_its_golden_file(name: str) -> None:
     assert rendered(load(name)[0]) == (GOLDEN / f"{name}.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_of_reasons_tells_every_reason_in_the_code() -> None:
     """`python -m tests.reasons` writes it anew after a change that is meant."""
     from tests.reasons import PAGE, page
@@ -81,3 +84,46 @@ def test_the_table_of_tasks_names_all_of_them_with_the_stages_that_their_code_na
         code = (ROOT / f"synth/tasks/{name}.py").read_text()
         named = {stage for stage in STAGES if f'"{stage}"' in code}
         assert {s.strip() for s in stages.replace("all", ", ".join(STAGES)).split(",")} == named, name
+
+
+def test_the_numbers_that_the_readme_tells_are_true() -> None:
+    from curate.packs.make import listed
+    from synth.tasks import PROGRAM_TASKS, TEACHER_TASKS
+
+    words = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen")
+    assert f"{words[len(PROGRAM_TASKS) - 10]} by programs, {words[len(TEACHER_TASKS) - 10]} by a teacher" in README
+    assert f"without a name it lists the {len(listed().splitlines())}\n" in README
+
+
+def test_the_source_that_the_guide_writes_keeps_the_contract_of_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    from sources.base import Place, list_files
+    from sources.upstream import Upstream
+    from synth.facts import validate
+    from tests.sources.listing import counted, items_of
+
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/adding_a_source.md").read_text(), re.DOTALL)
+    assert code
+    assert code[1].count("\n") < 100
+    (tmp_path / "chestnut.py").write_text(code[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    kind = importlib.import_module("chestnut").Chestnut
+    monkeypatch.delitem(sys.modules, "chestnut")
+    assert issubclass(kind, Upstream)
+    (root := tmp_path / "data").mkdir()
+    kind.miniature(root, np.random.default_rng(7))
+    items = items_of(kind.model_validate({"source": "chestnut"}), Place(root, root))
+    assert counted(items) == "1 dropped: not_a_record, 1 failed: media_missing, 4 picture"
+    assert {f.path for i in items for f in i.files} >= set(list_files(root, is_package=False))
+    for item in items:
+        validate(item.facts)
+
+
+def test_the_table_of_options_tells_every_option_of_every_task() -> None:
+    """`python -m tests.tasks_page` writes it anew after a change that is meant."""
+    from tests.tasks_page import PAGE, page
+
+    assert PAGE.read_text() == page()

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {"manifests": 0, "sources": 1, "synth": 1, "curate": 2}
 ROOMS = {"ray": "curate/cluster.py", "vllm": "synth/teachers/vllm.py"}
@@ -55,6 +57,7 @@ def test_an_engine_is_imported_in_its_own_room_alone() -> None:
     assert found == set(ROOMS.items())
 
 
+@pytest.mark.slow
 def test_no_file_is_longer_than_one_sitting_and_no_function_than_a_screen() -> None:
     for file, lines, seen in nodes():
         assert lines <= 500, file
@@ -63,6 +66,7 @@ def test_no_file_is_longer_than_one_sitting_and_no_function_than_a_screen() -> N
                 assert (node.end_lineno or 0) - node.lineno < 70, f"{file}: {node.name}"
 
 
+@pytest.mark.slow
 def test_no_product_function_takes_arbitrary_keywords() -> None:
     allowed = {("curate/loaded.py", "step"), ("curate/cli.py", "wrapped")}
     for file, _, seen in nodes():

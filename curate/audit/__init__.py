@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
-from curate.audit.findings import Finding, Findings, Report
-from curate.audit.ledger import RUN_AGAIN, SHA256, Index, check_ledger
+from curate.audit.findings import MISSING, Finding, Findings, Report, changed
+from curate.audit.ledger import SHA256, Index, check_ledger
 from curate.audit.media import MediaAudit
 from curate.audit.samples import SampleAudit
 from curate.audit.shards import check_shard
@@ -35,6 +35,7 @@ __all__ = ["Finding", "Report", "verify"]
 
 SHARD_NAME = re.compile(r"shards/(pretrain|sft|rlvr)-[0-9]{6}\.tar")
 PART_NAME = re.compile(r"ledger/part-[0-9]{5}\.parquet")
+RUN_AGAIN, CARD_CHANGED = changed(NAME), changed("croissant.json")
 DOCUMENTS = ("README.md", "croissant.json")
 NO_COUNTS = {"read": 0, "kept": 0, "dropped": {}, "duplicate": 0, "failed": {}}
 
@@ -54,7 +55,8 @@ def verify(out: Path, progress: Callable[[str], None] | None = None, media: bool
     _check_documents(out, manifest, findings)
     tell("ledger")
     index = check_ledger(out, manifest, findings)
-    _check_counts(counts, manifest, index, findings)
+    if index.whole:
+        _check_counts(counts, manifest, index, findings)
     check_withheld(index.reasons["failed"][REASON], findings)
     audit = SampleAudit(index, findings, MediaAudit(out) if media else None)
     for number, entry in enumerate(manifest.shards, start=1):
@@ -67,7 +69,7 @@ def verify(out: Path, progress: Callable[[str], None] | None = None, media: bool
         record = next(iter(samples.values())).record
         where = f"ledger seq {index.records[record].seq} record {record}"
         found = f"{len(samples)} samples lie in {shard}, which the manifest does not list"
-        findings.add("missing_sample", where, found, RUN_AGAIN)
+        findings.add("missing_sample", where, found, changed(NAME, "the ledger"))
     return findings.report()
 
 
@@ -156,7 +158,7 @@ def _check_counts(counts: dict[str, Any], manifest: Manifest, index: Index, find
 
 def _count(name: str, said: object, number: object, findings: Findings) -> None:
     if said != number:
-        findings.add("counts", f"{NAME} {name}", f"{said!r}, the ledger says {number!r}", RUN_AGAIN)
+        findings.add("counts", f"{NAME} {name}", f"{said!r}, the ledger says {number!r}", changed(NAME, "the ledger"))
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -168,9 +170,10 @@ def _check_files(out: Path, manifest: Manifest, findings: Findings) -> None:
         path = out / part.path
         findings.count("ledger parts")
         if not path.is_file():
-            findings.add("missing_file", part.path, "no such file", RUN_AGAIN)
+            findings.add("missing_file", part.path, "no such file", MISSING)
         elif (sha256 := file_sha256(path)) != part.sha256:
-            findings.add("file_sha256", part.path, f"sha256 {sha256}, the manifest says {part.sha256}", RUN_AGAIN)
+            found = f"sha256 {sha256}, the manifest says {part.sha256}"
+            findings.add("file_sha256", part.path, found, changed(part.path))
     listed = {*(e.path for e in manifest.shards), *(e.path for e in manifest.ledger)}
     for folder in ("shards", "ledger"):
         below = sorted((out / folder).rglob("*")) if (out / folder).is_dir() else []
@@ -186,15 +189,15 @@ def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
     for name in DOCUMENTS:
         findings.count("documents")
         if not (out / name).is_file():
-            findings.add("missing_file", name, "no such file", RUN_AGAIN)
+            findings.add("missing_file", name, "no such file", MISSING)
     path = out / "README.md"
     if path.is_file() and manifest.fingerprint.encode() not in path.read_bytes():
-        findings.add("document", "README.md", "it names another fingerprint", RUN_AGAIN)
+        findings.add("document", "README.md", "it names another fingerprint", changed("README.md"))
     if manifest.environment.get("medcurate") == __version__:
         wanted = {"README.md": readme(manifest), "croissant.json": json.dumps(croissant(manifest), indent=1) + "\n"}
         for name, content in wanted.items():
             if (out / name).is_file() and (out / name).read_bytes() != content.encode():
-                findings.add("document", name, "not what the manifest gives", RUN_AGAIN)
+                findings.add("document", name, "not what the manifest gives", changed(name))
     if not (out / "croissant.json").is_file():
         return
     try:
@@ -202,9 +205,9 @@ def _check_documents(out: Path, manifest: Manifest, findings: Findings) -> None:
         files = [d for d in document["distribution"] if d["@type"] == "cr:FileObject"]
         stated = {d["contentUrl"]: (d["sha256"], d["contentSize"]) for d in files}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        findings.add("document", "croissant.json", f"not a Croissant document ({type(error).__name__})", RUN_AGAIN)
+        findings.add("document", "croissant.json", f"not a Croissant document ({type(error).__name__})", CARD_CHANGED)
         return
     listed = {s.path: (s.sha256, f"{s.bytes} B") for s in manifest.shards}
     for shard in sorted(p for p in stated.keys() | listed.keys() if stated.get(p) != listed.get(p)):
         found = f"{shard}: {stated.get(shard, 'not listed')}, the manifest says {listed.get(shard, 'nothing')}"
-        findings.add("document", "croissant.json", found, RUN_AGAIN)
+        findings.add("document", "croissant.json", found, CARD_CHANGED)

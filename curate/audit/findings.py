@@ -1,7 +1,7 @@
 """What an audit says: findings that name the file, the record and the remedy, and how much was looked at.
 
-One check is shown at most `SHOWN` times, so that a thousand findings of one kind hide none of another; `total` counts
-them all.
+One check is kept at most `SHOWN` times, so that memory stays small; `total` and `per_check` count them all. As text, a
+check that found more than `FEW` things is one line with the first of them, so that many of one kind hide no other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-SHOWN = 100  # findings of one check
+SHOWN = 10_000  # findings of one check
+FEW = 3  # of one check, told one by one in text
+MISSING = "the file is missing: restore it, or run the recipe again"
+
+
+def changed(*what: str) -> str:
+    """The remedy where one of these files no longer is what the run wrote."""
+    return f"{' or '.join(what)} was changed after the run: run the recipe again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +37,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The findings shown, what was looked at (name -> how many) and how many findings there were in all."""
+    """The findings kept, what was looked at (name -> how many), how many findings there were, in all and by check."""
 
     findings: tuple[Finding, ...]
     checked: dict[str, int]
     total: int = 0
+    per_check: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -51,12 +59,28 @@ class Report:
         return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
     def text(self) -> str:
-        """One line per finding, then one line of what was looked at."""
-        lines = [finding.line() for finding in self.findings]
-        if self.total > len(self.findings):
-            lines.append(f"... and {self.total - len(self.findings)} more of the same kinds")
-        looked = ", ".join(f"{n} {name}" for name, n in self.checked.items())
-        return "\n".join([*lines, f"{'everything holds' if self.ok else f'{self.total} findings'}; checked: {looked}"])
+        """One line per finding, or per check that found many, then one line of what was looked at."""
+        lines = []
+        told: set[str] = set()
+        for finding in self.findings:
+            many = self.per_check.get(finding.check, 1)
+            if many <= FEW:
+                lines.append(finding.line())
+            elif finding.check not in told:
+                told.add(finding.check)
+                first = finding.line().removeprefix(f"{finding.check}: ")
+                lines.append(f"{finding.check}: {many} findings, the first: {first}")
+        if told:
+            lines.append("all of them: curate verify OUT --json")
+        looked = ", ".join(counted(n, name) for name, n in self.checked.items())
+        return "\n".join(
+            [*lines, f"{'everything holds' if self.ok else counted(self.total, 'findings')}; checked: {looked}"]
+        )
+
+
+def counted(number: int, things: str) -> str:
+    """`2 shards`, `1 shard`."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 @dataclass
@@ -76,7 +100,7 @@ class Findings:
         self.checked[what] += number
 
     def report(self) -> Report:
-        return Report(tuple(self.shown), dict(self.checked), self.per_check.total())
+        return Report(tuple(self.shown), dict(self.checked), self.per_check.total(), dict(self.per_check))
 
 
 def _one_line(text: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.audit.findings import Findings
+from curate.audit.findings import Findings, changed
 from curate.audit.sweep import check_row_shapes
 from curate.split import SPLITS, leaks
 from manifests.manifest import Manifest, merkle_root
@@ -36,7 +36,8 @@ ABSOLUTE = re.compile(rf"^(?!{SEALED})(?:/|~|\\|[A-Za-z]:[\\/]|file:)|(?:^|/)\.\
 MENTIONED = re.compile(r"(?:^|[\s\"'(=:,])(?:/[\w.-]+/[\w.-]+|[A-Za-z]:\\\w|~/\w)")  # a path inside a sentence
 PHASH = re.compile(r"(?:[0-9a-f]{16})?")
 NEEDED = tuple(name for name in LEDGER.names if name != "phash")
-RUN_AGAIN = "the ledger was changed after the run: run the recipe again"
+RUN_AGAIN = changed("the ledger")
+TOGETHER = "counts, order, duplicates, links, benchmarks, and samples that the ledger must name"  # need all rows
 
 
 class Known(NamedTuple):
@@ -62,12 +63,14 @@ class Placed(NamedTuple):
     size_bytes: int
     sha256: str
     told: tuple[str, int, int]  # task, tokens of the text and of what is shown
+    passages: tuple[str, ...]  # the records whose words it shows besides
 
 
 @dataclass
 class Index:
-    """The ids of a ledger."""
+    """The ids of a ledger; `whole` where every part of it was read, else what needs all rows is not checked."""
 
+    whole: bool = True
     records: dict[str, Known] = field(default_factory=dict)
     samples: dict[str, dict[str, Placed]] = field(default_factory=lambda: defaultdict(dict))  # shard -> key -> place
     order: list[tuple[int, str]] = field(default_factory=list)  # (seq, key) as the rows stand
@@ -86,7 +89,7 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
     licences = _licences(manifest)
 
     def digests() -> Iterator[str]:
-        for where, row in _rows(out, manifest, findings):
+        for where, row in _rows(out, manifest, index, findings):
             findings.count("ledger rows")
             place = f"{where} seq {row['seq']} record {row['key']}"
             _check_row(place, row, index, findings)
@@ -102,14 +105,17 @@ def check_ledger(out: Path, manifest: Manifest, findings: Findings) -> Index:
             yield row_digest(row)
 
     root = merkle_root(digests())
-    if root != manifest.roots.ledger:
-        findings.add(
-            "merkle_root", "manifest.json roots.ledger", f"{manifest.roots.ledger}, the rows give {root}", RUN_AGAIN
-        )
-    _check_order(index, manifest, findings)
-    _check_duplicates(index, findings)
-    _check_links(index, findings)
-    _check_benchmarks(index, manifest, findings)
+    if not index.whole:
+        found = f"not checked because a part of the ledger cannot be read: {TOGETHER}"
+        findings.add("not_checked", "ledger", found, "mend what is named above first")
+    else:
+        if root != manifest.roots.ledger:
+            found = f"{manifest.roots.ledger}, the rows give {root}"
+            findings.add("merkle_root", "manifest.json roots.ledger", found, changed("the ledger", "manifest.json"))
+        _check_order(index, manifest, findings)
+        _check_duplicates(index, findings)
+        _check_links(index, findings)
+        _check_benchmarks(index, manifest, findings)
     _check_splits(index, findings)
     return index
 
@@ -121,11 +127,12 @@ def _licences(manifest: Manifest) -> dict[str, str]:
     return {str(s.get("name") or s.get("source")): str(s.get("licence")) for s in known}
 
 
-def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(out: Path, manifest: Manifest, index: Index, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
     for part in manifest.ledger:
         path = out / part.path
         if not path.is_file():
-            continue  # named by the check of files
+            index.whole = False  # named by the check of files
+            continue
         number = 0
         try:
             table = pq.ParquetFile(path)
@@ -133,13 +140,17 @@ def _rows(out: Path, manifest: Manifest, findings: Findings) -> Iterator[tuple[s
             if differing:
                 findings.add("ledger_schema", part.path, f"columns that are not the ledger's: {differing}", RUN_AGAIN)
             if not _readable(table.schema_arrow):
+                index.whole = False
                 continue
             for batch in table.iter_batches(batch_size=4096):
                 for row in batch.to_pylist():
                     number += 1
                     yield part.path, row
         except (pa.ArrowException, OSError, ValueError) as error:
-            findings.add("ledger_unreadable", part.path, f"not parquet ({type(error).__name__})", RUN_AGAIN)
+            index.whole = False
+            found = f"not parquet behind row {number} ({type(error).__name__})"
+            findings.add("ledger_unreadable", part.path, found, changed(part.path))
+            continue
         if number != part.rows:
             findings.add("ledger_rows", part.path, f"{number} rows, the manifest says {part.rows}", RUN_AGAIN)
 
@@ -281,7 +292,7 @@ def _take(place: str, row: dict[str, Any], index: Index, findings: Findings) -> 
             findings.add("samples", place, f"sample {sample['key']} in {sample['shard']}: {wrong}", RUN_AGAIN)
         told = (sample["task"], sample["text_tokens"], sample["visual_tokens"])
         place_ = (sample["stage"], sample["offset"], sample["size_bytes"], sample["sha256"])
-        known[sample["key"]] = Placed(key, *place_, told)
+        known[sample["key"]] = Placed(key, *place_, told, tuple(sample["passages"] or ()))
 
 
 # --- rows together ---------------------------------------------------------------------------------------------------

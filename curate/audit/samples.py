@@ -24,8 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.arrays import decode_npy_gz, decode_picture, is_picture
 from curate.audit.findings import Findings
-from curate.audit.ledger import Index, Known
+from curate.audit.ledger import Index
 from curate.audit.media import NUMERIC, MediaAudit
+from curate.audit.passages import wrong_passages
 from curate.audit.stated import Said, unstated
 from curate.guard import typed
 from curate.shard import layout
@@ -35,7 +36,7 @@ from curate.view import view_of
 from manifests.errors import MedcurateError, RecordError
 from manifests.manifest import ShardEntry
 from manifests.record import Asked, Fact, Media, canonical_json
-from manifests.sample import Answer, Authorship, Evidence, Proof, StageName, Turn, Verdict
+from manifests.sample import Answer, Authorship, Evidence, Passage, Proof, StageName, Turn, Verdict
 from synth import proofs
 from synth.proofs import MediaView
 from synth.quotes import MAX_NUMBER
@@ -99,6 +100,7 @@ class Sample(BaseModel):
     text: str | None = None
     conversations: tuple[Turn, ...] | None = None
     answer: Answer | None = None
+    passages: tuple[Passage, ...] = ()
 
 
 Form = tuple[tuple[int, ...], str, tuple[int, ...]]  # shape, dtype, the values of a label map
@@ -120,7 +122,8 @@ class SampleAudit:
             return
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in fields.items() if name != "json"}
         found = [
-            *_wrong_names(sample, key, record, entry, self.index.records.get(record)),
+            *_wrong_names(sample, key, record, entry),
+            *self._wrong_record(sample, record),
             *_wrong_turns(sample),
             *_wrong_answer(sample),
             *_wrong_verdicts(sample),
@@ -132,6 +135,9 @@ class SampleAudit:
         for check, what in found:
             self.findings.add(check, where, what, RUN_AGAIN)
         self._prove(where, sample, fields, digests)
+        placed = self.index.samples.get(entry.path, {}).get(key)
+        for what in wrong_passages(sample.passages, record, placed, self.index):
+            self.findings.add("passages", where, what, RUN_AGAIN)
         for what in unstated(_said(sample)):
             self.findings.add("not_stated", where, what, RUN_AGAIN)
         self.findings.count("statements", len(sample.proofs))
@@ -156,6 +162,18 @@ class SampleAudit:
         if own != entry.layout:
             self.findings.add("layout", where, f"layout {own}, its shard has {entry.layout}", RUN_AGAIN)
         return sample
+
+    def _wrong_record(self, sample: Sample, record: str) -> Iterator[tuple[str, str]]:
+        known = self.index.records.get(record)
+        if known is None:
+            if self.index.whole:
+                yield "record", f"record {record} is not in the ledger"
+            return
+        if known.status != "kept":
+            yield "record", f"record {record} is {known.status} in the ledger"
+        for name in HELD:
+            if getattr(sample, name) != getattr(known, name):
+                yield name, f"{name} {getattr(sample, name)!r}, the ledger says {getattr(known, name)!r}"
 
     # --- media
 
@@ -203,6 +221,7 @@ class SampleAudit:
     def _prove(self, where: str, sample: Sample, fields: dict[str, bytes], digests: dict[str, str]) -> None:
         words = sample.source_words
         view = view_of(sample.media, fields.__getitem__, sample.facts, words.text, words.all_asked)
+        view = dataclasses.replace(view, passages=sample.passages)
         for proof in sample.proofs:
             self.findings.count("proofs")
             verdict = self._verdict(proof, view, sample, digests)
@@ -282,9 +301,7 @@ def _wrong_form(media: Media, form: Form) -> Iterator[tuple[str, str]]:
 # --- what the JSON says ----------------------------------------------------------------------------------------------
 
 
-def _wrong_names(
-    sample: Sample, key: str, record: str, entry: ShardEntry, known: Known | None
-) -> Iterator[tuple[str, str]]:
+def _wrong_names(sample: Sample, key: str, record: str, entry: ShardEntry) -> Iterator[tuple[str, str]]:
     if sample.key != key:
         yield "sample_key", f"the JSON says key {sample.key!r}"
     if sample.record != record or key[:32] != record:
@@ -292,14 +309,6 @@ def _wrong_names(
     for name, own, shards in (("stage", sample.stage, entry.stage), ("split", sample.split, entry.split)):
         if own != shards:
             yield name, f"{name} {own}, its shard is of {shards}"
-    if known is None:
-        yield "record", f"record {record} is not in the ledger"
-        return
-    if known.status != "kept":
-        yield "record", f"record {record} is {known.status} in the ledger"
-    for name in HELD:
-        if getattr(sample, name) != getattr(known, name):
-            yield name, f"{name} {getattr(sample, name)!r}, the ledger says {getattr(known, name)!r}"
 
 
 def _wrong_turns(sample: Sample) -> Iterator[tuple[str, str]]:
@@ -361,4 +370,5 @@ def _said(sample: Sample) -> Said:
         text_of_source=sample.source_words.text,
         asked=sample.source_words.all_asked,
         by_teacher=bool(sample.teacher.model),
+        passages=sample.passages,
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from curate.audit.findings import Findings
+from curate.audit.findings import MISSING, Findings, changed
 from curate.audit.ledger import Index
 from curate.audit.samples import SampleAudit
 from curate.audit.sweep import check_sample_shapes
@@ -31,7 +31,7 @@ SAMPLE_KEY = re.compile(r"[0-9a-f]{32}(?:-[0-9]{1,9}-[0-9]{1,9})?")
 FIELD = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 UNPICKLED = frozenset(("pyd", "pkl", "pickle", "pt", "pth", "ckpt", "joblib", "dill"))
 RECORD_BYTES = 10240
-PACK_AGAIN = "the shard was changed after the run: run the recipe again"
+PACK_AGAIN = changed("the shard")
 SHOWN_FIELDS = ("type", "mode", "uid", "gid", "mtime", "uname", "gname", "linkname")
 
 
@@ -112,8 +112,8 @@ def check_shard(out: Path, entry: ShardEntry, index: Index, audit: SampleAudit, 
     """One shard of the manifest: its file, its members, its samples, and the ledger's word for each."""
     path = out / entry.path
     if not path.is_file():
-        findings.add("missing_file", entry.path, "no such file", PACK_AGAIN)
-        _orphans(entry, index, set(), findings)
+        findings.add("missing_file", entry.path, "no such file", MISSING)
+        _orphans(entry, index, set(), MISSING, findings)
         return
     size = path.stat().st_size
     seen: set[str] = set()
@@ -132,7 +132,7 @@ def check_shard(out: Path, entry: ShardEntry, index: Index, audit: SampleAudit, 
         findings.add("file_sha256", entry.path, f"sha256 {sha256}, the manifest says {entry.sha256}", PACK_AGAIN)
     if len(seen) != entry.samples:
         findings.add("sample_count", entry.path, f"{len(seen)} samples, the manifest says {entry.samples}", PACK_AGAIN)
-    _orphans(entry, index, seen, findings)
+    _orphans(entry, index, seen, PACK_AGAIN, findings)
 
 
 def _samples(
@@ -187,9 +187,10 @@ def _check_sample(
     findings.count("samples")
     placed = index.samples.get(entry.path, {}).get(key)
     record = placed.record if placed else key[:32]
-    if placed is None:
-        findings.add("unknown_sample", where, "the ledger does not know it", PACK_AGAIN)
-    else:
+    if placed is None and index.whole:
+        found = "the ledger does not know it"
+        findings.add("unknown_sample", where, found, changed("the ledger", "the shard"))
+    if placed is not None:
         where += f" (ledger seq {index.records[record].seq})"
         size = sample_bytes(len(data) for data in fields.values())
         if (offset, size) != (placed.offset, placed.size_bytes):
@@ -220,9 +221,9 @@ def _told(data: bytes) -> tuple[str, int, int] | None:
         return None
 
 
-def _orphans(entry: ShardEntry, index: Index, seen: set[str], findings: Findings) -> None:
+def _orphans(entry: ShardEntry, index: Index, seen: set[str], remedy: str, findings: Findings) -> None:
     placed = index.samples.pop(entry.path, {})
     for key in sorted(placed.keys() - seen):
         record = placed[key].record
         where = f"ledger seq {index.records[record].seq} record {record}"
-        findings.add("missing_sample", where, f"sample {key} is not in {entry.path}", PACK_AGAIN)
+        findings.add("missing_sample", where, f"sample {key} is not in {entry.path}", remedy)

@@ -9,11 +9,16 @@ A proof fixes a value; these rules fix the words around it. For a text or turn t
 - every number in it is one of a proof or of a fact of the sample ("counting from 0" apart);
 - the mask or axis that a proof speaks of is named in the question or in the answer, and directly before its value
   where several are listed;
+- a box is written in the dialect that a proof `frame` names, else in pixels; one of several structures of a kind has
+  the name that `called` proves of it, or its kind's where `kind_of` does;
 - a source's own words (`span`, `digest`) stand there exactly, alone or behind the letter of their option, with
   `<image>` at the places of pictures; a source's explanation stands in `<think>`, its answer then in `<answer>`. A
-  user's turn may be quoted too: besides its quotes it holds nothing but `<image>` and lettered options;
+  user's turn may be quoted too: besides its quotes it holds nothing but `<image>` and lettered options; a text of
+  questions and answers is read in order (`curate.audit.exam`);
 - in a trajectory of tools a call needs no proof, but every number in it is one of some proof's; a tool's result, which
-  is a user's turn, is held to its proofs as an answer is, and has one unless it is only a picture.
+  is a user's turn, is held to its proofs as an answer is, and has one unless it is only a picture;
+- passages stand in the first prompt, each on its line, and an answer's last line names those that its proofs name
+  (`curate.audit.passages`).
 
 For a gold (`answer`): it is the proof's value, with its unit, each of its synonyms too; the turn that answers it, if
 there is one, earns the reward. Proofs of pixels (`crop`, `pixels`, `degraded`) are digests, which no
@@ -31,13 +36,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from curate.audit.exam import is_exam, misquoted
+from curate.audit.passages import speaks_of_passages, uncited, unshown
 from manifests.errors import VerificationError
 from manifests.record import PICTURE, Asked, Fact
-from manifests.sample import Answer, Proof, Turn
+from manifests.sample import Answer, Passage, Proof, Turn
+from synth.boxes import Box2D, box_of, frame_of, numbers_text
 from synth.calls import Call, parse_call
 from synth.changes import NO, YES
 from synth.claims import sides_in
 from synth.facts import body_part_words, modalities_in, structure_words, words_for
+from synth.passage_programs import without_passages
 from synth.quotes import field_of
 from synth.tasks.asks import STATISTIC_WORDS
 from synth.verify import normal_form, verify_answer
@@ -47,21 +56,24 @@ _CHOICE = re.compile(r"\A([A-J])\. (.*)\Z", re.DOTALL)
 _REASONED = re.compile(r"\A<think>(.*?)</think><answer>(.*)</answer>\Z", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _QUOTES = ("span", "digest")
-_SILENT = frozenset(("crop", "pixels", "degraded"))  # their values are digests of pixels
+_SILENT = frozenset(("crop", "pixels", "degraded", "frame", "called", "kind_of"))  # digests, and how others are said
 _BOXES = frozenset(("box", "box_in", "stated_box"))
-_STRUCTURES = frozenset(("largest", "smallest", "nearest", "in_box", "larger_in"))
+_STRUCTURES = frozenset(("largest", "smallest", "nearest", "in_box", "larger_in", "covers_most"))
 _EVENTS = frozenset(("first_of", "event_at", "event_order"))
 _RESPONSE = re.compile(r"\A<tool_response>(.*?)</tool_response>", re.DOTALL)
 _OWN_NAMES = re.compile(r'"image": \d{1,3}|bbox_2d|mm2')  # numbers of the tools' own notation
+_TAGGED = re.compile(r"<ref>[^<>]*</ref><box>\[(\[[^\[\]<>]*\])\]</box>")
 _SIDES: Mapping[str, str] = MappingProxyType({"l": "left", "r": "right", "b": "bilateral"})
 _UNITS: Mapping[str, str] = MappingProxyType(
-    {"mL": "mL", "mm": "mm", "mm2": "mm(?:²|2)", "HU": "HU", "s": "(?:seconds?|s)", "degree": "(?:degrees?|°)"}
-)
+    {"mL": "mL", "mm": "mm", "mm2": "mm(?:²|2)", "HU": "HU", "s": "(?:seconds?|s)", "degree": "(?:degrees?|°)",
+     "%": "(?:%|per ?cent)"}
+)  # fmt: skip
 _MEASURED = frozenset(
     ("volume_ml", "longest_axis_mm", "count", "mean_hu", "mean_intensity", "extent_mm", "frame_count", "duration_s",
      "recist_mm", "perpendicular_axis_mm", "size_mm", "hu", "distance_mm", "angle_deg", "angle_between_lines_deg",
      "centroid_distance_mm", "label_count", "area_px", "area_mm2", "width_mm", "height_mm", "boxes_of", "count_facts",
-     "time_of", "cut_time", "event_duration_s", "event_count")
+     "time_of", "cut_time", "event_duration_s", "event_count", "share_pct", "long_diameter_mm", "diameters_mm",
+     "centre_distance_mm", "area_ratio", "extent_ratio", "regions")
 )  # fmt: skip
 _OPPOSITE: Mapping[str, str] = MappingProxyType(
     {"left": "right", "right": "left", "anterior": "posterior", "posterior": "anterior", "superior": "inferior",
@@ -81,6 +93,7 @@ class Said:
     by_teacher: bool
     text_of_source: str = ""
     asked: tuple[Asked, ...] = ()  # of the source, by number
+    passages: tuple[Passage, ...] = ()  # that the prompt shows
 
 
 def unstated(said: Said) -> Iterator[str]:
@@ -94,12 +107,14 @@ def unstated(said: Said) -> Iterator[str]:
 def _unstated(said: Said) -> Iterator[str]:
     try:
         calls = {proof.call: parse_call(proof.call) for proof in said.proofs}
+        said = dataclasses.replace(said, proofs=tuple(_as_written(p, said.proofs, calls) for p in said.proofs))
     except VerificationError as error:
         yield str(error)
         return
     by_turn: dict[int, list[Proof]] = defaultdict(list)
-    for proof in said.proofs:
+    for proof in (p for p in said.proofs if calls[p.call].name != "passage"):
         by_turn[proof.turn].append(proof)
+    yield from unshown(said.turns, said.passages)
     if said.answer is not None:
         yield from _gold(said, said.answer, calls)
         return
@@ -137,7 +152,7 @@ def _results(said: Said, by_turn: Mapping[int, list[Proof]], calls: Mapping[str,
             bare = dataclasses.replace(proof, unit="")  # a result names its unit in a field of its own
             if not _states(content, calls[proof.call], bare, said.facts):
                 yield f"turn {turn} {content[:80]!r} does not state {proof.call} = {proof.value}"
-            elif not _names(calls[proof.call], f"{asked}\n{content}"):
+            elif not _names(calls[proof.call], f"{asked}\n{content}", said.proofs, calls):
                 yield f"turn {turn} {content[:80]!r} does not name what {proof.call} speaks of"
         known = _numbers_known(said, proofs)
         strange = [n for n in _NUMBER.findall(_OWN_NAMES.sub("", content)) if n not in known]
@@ -149,7 +164,15 @@ def _turn(
     said: Said, turn: int, question: str, content: str, proofs: list[Proof], calls: Mapping[str, Call]
 ) -> Iterator[str]:
     shown = f"turn {turn} {content[:80]!r}"
+    content, proofs, wrong = uncited(question, content, proofs, calls)
+    if wrong or not proofs:
+        yield from [f"{shown} {wrong}"] if wrong else []
+        return
     quoted = [p for p in proofs if calls[p.call].name in _QUOTES]
+    if turn < 0 and is_exam(quoted, calls):
+        wrong = misquoted(content, quoted, calls, said.text_of_source, said.asked)
+        yield from [f"{shown} is not what the source asks and answers at {wrong!r}"] if wrong else []
+        return
     if quoted:
         yield from _quoted(said, question, content, quoted, calls)
         return
@@ -165,7 +188,7 @@ def _turn(
         holds = _holds(said, question, content, proof, calls[proof.call], choice[2] if choice else None)
         if not holds:
             yield f"{shown} does not state {proof.call} = {proof.value} {proof.unit}".rstrip()
-        elif not _names(call, f"{question}\n{content}") or (
+        elif not _names(call, f"{question}\n{content}", said.proofs, calls) or (
             alike[call.name] > 1 and call.name == "volume_ml" and not _side_by_side(call, proof, content)
         ):
             yield f"{shown} does not name what {proof.call} = {proof.value} speaks of"
@@ -218,7 +241,7 @@ def _question(said: Said, turn: int, proofs: list[Proof], calls: Mapping[str, Ca
         yield f"proof {proofs[0].call} speaks of turn {turn}, which is no answer"
         return
     content = said.turns[turn].content
-    left, options = content.replace("<image>", PICTURE), set[str]()
+    left, options = without_passages(content, said.passages).replace("<image>", PICTURE), set[str]()
     for proof in proofs:
         args = dict(calls[proof.call].args)
         source = field_of(said.text_of_source, said.asked, args).strip()
@@ -266,7 +289,7 @@ def _states(content: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
     """Whether a sentence states a proof's value."""
     value = proof.value
     if call.name in _MEASURED:
-        unit = rf"\s*{_UNITS[proof.unit]}\b" if proof.unit in _UNITS else ""
+        unit = rf"\s*{_UNITS[proof.unit]}(?!\w)" if proof.unit in _UNITS else ""
         return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\d]|\.\d){unit}", content) is not None
     if call.name == "slice_range":
         return _NUMBER.findall(re.sub(r"(?i)counting from 0", "", content))[-2:] == value.split("-")
@@ -298,7 +321,8 @@ def _is_form(option: str, call: Call, proof: Proof, facts: tuple[Fact, ...]) -> 
     if call.name == "label" and dict(call.args)["fact"] == "modality" and _modality_named(option, proof.value):
         return True
     allowed = {form.casefold() for forms in _forms(call, proof, facts) for form in forms}
-    return option.strip().casefold() in allowed
+    bare = _TAGGED.sub(r"\1", option) if call.name in _BOXES else option
+    return bare.strip().casefold() in allowed
 
 
 def _modality_named(content: str, value: str) -> bool:
@@ -311,20 +335,51 @@ def _phrase(form: str, content: str) -> bool:
     return f" {flat} " in f" {normal_form(content)} " if flat else form in content
 
 
-def _names(call: Call, told: str) -> bool:
-    """Whether masks, landmarks, statistics and axes that a call speaks of are named."""
+def _as_written(proof: Proof, proofs: tuple[Proof, ...], calls: Mapping[str, Call]) -> Proof:
+    """The proof with its value as the sample says it: a box in the sample's dialect, a structure by its kind."""
+    call = calls[proof.call]
+    if call.name in ("box_in", "stated_box"):
+        return dataclasses.replace(proof, value=_box_said(proof.value, call, proofs, calls))
+    if call.name == "in_box":
+        kinds = [p.value for p in proofs if calls[p.call] == Call("kind_of", (("mask", proof.value),))]
+        return dataclasses.replace(proof, value=kinds[0] if kinds else proof.value)
+    return proof
+
+
+def _box_said(value: str, call: Call, proofs: tuple[Proof, ...], calls: Mapping[str, Call]) -> str:
+    """The numbers of a box of a picture in the dialect that the sample states for it."""
+    member = dict(call.args).get("member", "")
+    frames = [p.value for p in proofs if calls[p.call].name == "frame" and dict(calls[p.call].args)["member"] == member]
+    box = box_of(value) if frames else None
+    return numbers_text(box, *frame_of(frames[0])) if isinstance(box, Box2D) else value
+
+
+def _names(call: Call, told: str, proofs: tuple[Proof, ...], calls: Mapping[str, Call]) -> bool:
+    """Whether masks, landmarks, statistics, axes and boxes that a call speaks of are named."""
     for name, value in call.args:
+        if call.name == "in_box" and name == "box":
+            numbers = re.escape(_box_said(value, call, proofs, calls)).replace(",", ", ?")
+            if re.search(rf"\[{numbers}\]", told) is None:
+                return False
         if name == "statistic" and STATISTIC_WORDS.get(value, value) not in told:
             return False
         if name in ("p", "q", "r", "s") and not _phrase(value, told):
             return False
-        if name in ("mask", "a", "b", "midline") and not (
-            _phrase(structure_words(value), told) or _phrase(value, told)
-        ):
-            return False
-        if name == "axis" and not re.search(rf"\b{value}\b", told):
+        for one in value.split("|") if name in ("mask", "a", "b", "midline") else ():
+            forms = tuple(_called(one, proofs, calls)) or (structure_words(one), one)
+            if not any(_phrase(form, told) for form in forms):
+                return False
+        if name in ("axis", "extent") and not re.search(rf"\b{value}\b", told):
             return False
     return True
+
+
+def _called(name: str, proofs: tuple[Proof, ...], calls: Mapping[str, Call]) -> Iterator[str]:
+    """What proofs say that a structure is called."""
+    for proof in proofs:
+        call = calls[proof.call]
+        if call.name == "called" and dict(call.args)["mask"] == name:
+            yield proof.value
 
 
 def _side_by_side(call: Call, proof: Proof, content: str) -> bool:
@@ -353,11 +408,11 @@ def _gold(said: Said, answer: Answer, calls: Mapping[str, Call]) -> Iterator[str
         yield f"gold {answer.gold!r} has no proof"
     for proof in said.proofs:
         call = calls[proof.call]
-        if call.name in _SILENT:
+        if call.name in _SILENT or speaks_of_passages(call, answer.gold):
             continue
         if not _gold_is(question, answer, call, proof, said):
             yield f"gold {answer.gold!r} {answer.unit} is not {proof.call} = {proof.value} {proof.unit}".rstrip()
-        elif not _names(call, question):
+        elif not _names(call, question, said.proofs, calls):
             yield f"the question {question[:60]!r} does not name what {proof.call} speaks of"
 
 

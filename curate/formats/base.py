@@ -79,6 +79,13 @@ class Sample:
     def answer(self) -> dict[str, Any]:
         return dict(self.values.get("answer") or {})
 
+    @property
+    def licence(self) -> str:
+        """What holds for its own record and for the passages of others that its prompt shows: an SPDX expression."""
+        held = [self.values["licence"], *(one["licence"] for one in self.values.get("passages") or ())]
+        each = list(dict.fromkeys(held))
+        return each[0] if len(each) == 1 else " AND ".join(f"({one})" if " OR " in one else one for one in each)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -283,6 +290,18 @@ def check_counts(turns: Sequence[tuple[str, str]], mark: str, wanted: int) -> No
         raise UnfitError("placeholders", f"{found} times {mark} for {wanted} media")
 
 
+def check_dialect(sample: Sample, own: Sequence[str]) -> None:
+    """Raise `UnfitError` `box_dialect` where a sample says of itself that its boxes of pictures are written in another
+    dialect than the trainer's own: in its proofs `frame`, or in the frame of a gold that is a box. A sample that says
+    nothing has no such boxes, or a source's own."""
+    frames = [proof["value"] for proof in sample.values.get("proofs") or () if proof["call"].startswith("frame(")]
+    frames += [sample.answer["frame"]] if sample.answer.get("type") == "box" else []
+    for dialect in dict.fromkeys(frame.partition(" ")[0] for frame in frames):
+        if dialect and dialect not in own:
+            remedy = f"set `dialect` of the recipe's task region to {' or '.join(own)}"
+            raise UnfitError("box_dialect", f"boxes in the dialect {dialect}; {remedy}")
+
+
 def human_gpt(turns: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     """LLaVA's turns: `from` human or gpt, `value`."""
     return [{"from": "human" if role == "user" else "gpt", "value": content} for role, content in turns]
@@ -290,7 +309,7 @@ def human_gpt(turns: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
 
 def named_ids(sample: Sample) -> dict[str, Any]:
     """What an auditor needs of a row to find the sample again; trainers ignore it."""
-    return {"id": sample.key, "source": sample.values["source"], "licence": sample.values["licence"]}
+    return {"id": sample.key, "source": sample.values["source"], "licence": sample.licence}
 
 
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

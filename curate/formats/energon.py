@@ -92,9 +92,10 @@ class Energon:
         turns = placed(sample, marks)
         pretrain = self.asked.stage == "pretrain"
         names = [f"{number}.{file.path.rsplit('.', 1)[1]}" for number, file in enumerate(files)]
-        said = {name: sample.values[name] for name in ("source", "licence", "task", "kind", "modality")}
+        said = {name: sample.values[name] for name in ("source", "task", "kind", "modality")}
         told = {
             **said,
+            "licence": sample.licence,
             "id": sample.key,
             "members": names,
             "messages": [] if pretrain else [{"role": role, "content": content} for role, content in turns],

@@ -80,7 +80,7 @@ class HfDatasets:
             marks.append("\n".join(["<image>"] * len(files)))
         turns = placed(sample, marks)
         pretrain = self.asked.stage == "pretrain"
-        row = {name: str(sample.values.get(name) or "") for name in PLAIN}
+        row = {name: str(sample.values.get(name) or "") for name in PLAIN} | {"licence": sample.licence}
         row |= {"id": sample.key, "answer": json.dumps(sample.answer, sort_keys=True) if sample.answer else ""}
         messages = [] if pretrain else [{"role": role, "content": content} for role, content in turns]
         row["text"] = "\n".join(content for _, content in turns if content) if pretrain else ""

@@ -3,9 +3,10 @@ lines of {"id", "image": path or paths, "conversations", "width", "height"}.
 
 The loader takes `.jsonl` alone, replaces a row that it cannot read by another one at random, and cuts prompts beyond
 its context; so here every row is checked first. `length` in the meta file is the number of rows. Several images share
-the tile budget: max(1, max_dynamic_patch // n). Boxes are whole numbers from 0 to 1000. Clips stand as their frames:
-`video` rows need a loader of its own (`tcs_loader`), without which they are replaced. Data sets are the output's
-sources, one file each, so that `repeat_time` can be set for each.
+the tile budget: max(1, max_dynamic_patch // n). Boxes are whole numbers from 0 to 1000 (MedRegA's, which its trainer
+reads too, to 999) behind their name; a sample that says that its boxes are written otherwise is left out. Clips stand
+as their frames: `video` rows need a loader of its own (`tcs_loader`), without which they are replaced. Data sets are
+the output's sources, one file each, so that `repeat_time` can be set for each.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ from curate.formats.base import (
     UnfitError,
     check_conversation,
     check_counts,
+    check_dialect,
     human_gpt,
     named_ids,
     placed,
 )
 from curate.formats.rows import JsonLines
 from manifests.sample import StageName
+from synth.boxes import TAG_FORM
 
 TILE = 448
 MOST_TILES = 12
+OWN_BOXES = ("internvl", "medrega")
 _BOX = re.compile(r"<box>\s*(\[\[.*?\]\])\s*</box>", re.DOTALL)
 
 
@@ -55,6 +59,7 @@ class InternVL:
         groups = self.media.pictures(sample)
         turns = placed(sample, ["\n".join([IMAGE] * len(files)) for files in groups])
         check_conversation(turns)
+        check_dialect(sample, OWN_BOXES)
         for _, content in turns:
             check_boxes(content)
         files = [file for group in groups for file in group]
@@ -85,8 +90,9 @@ class InternVL:
 
 
 def check_boxes(content: str) -> None:
-    """Raise `UnfitError` `box_dialect` for a box that is not [x1, y1, x2, y2] in whole numbers from 0 to 1000."""
-    for found in _BOX.findall(content):
+    """Raise `UnfitError` `box_dialect` for a box that is not [x1, y1, x2, y2] in whole numbers from 0 to 1000; a
+    question may say the form itself."""
+    for found in _BOX.findall(content.replace(TAG_FORM, "")):
         try:
             boxes = json.loads(found)
         except ValueError:

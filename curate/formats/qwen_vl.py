@@ -3,8 +3,8 @@ path or paths, "conversations"}, and the registry entry {annotation_path, data_p
 
 With `--pack-tokens N` rows are packed as its `tools/pack_data.py` leaves them: each row of the file is a list of rows
 that together have at most N tokens (text by an upper estimate, pictures as Qwen counts them: squares of 28 pixels);
-longer rows are left out as `too_long`. Boxes are `bbox_2d`, whose frame (pixels for Qwen2.5-VL, thousandths for
-Qwen3-VL) is the recipe's dialect of the task `region`.
+longer rows are left out as `too_long`. Boxes are pixels (Qwen2.5-VL) or thousandths (Qwen3-VL): `dialect` of the
+recipe's task `region`; a sample that says that its boxes are written otherwise is left out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from curate.formats.base import (
     UnfitError,
     check_conversation,
     check_counts,
+    check_dialect,
     human_gpt,
     named_ids,
     placed,
@@ -32,6 +33,7 @@ from manifests.sample import StageName
 from synth.tokens import estimate, picture_tokens
 
 VIDEO = "<video>"
+OWN_BOXES = ("pixels", "thousand")
 
 
 class QwenVL:
@@ -48,6 +50,7 @@ class QwenVL:
     def add(self, sample: Sample) -> None:
         turns, row, files = self._converted(sample)
         check_conversation(turns)
+        check_dialect(sample, OWN_BOXES)
         whole = {**named_ids(sample), **row, "conversations": human_gpt(turns)}
         if self.packer is None:
             self.file.add(whole)

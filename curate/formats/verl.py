@@ -80,7 +80,7 @@ class Verl:
         prompt = [*lead, *({"role": role, "content": content} for role, content in turns)]
         told = {
             "split": self.asked.split, "index": self.count, "question": turns[-1][1], "answer": sample.answer["gold"],
-            "id": sample.key, "source": sample.values["source"], "licence": sample.values["licence"],
+            "id": sample.key, "source": sample.values["source"], "licence": sample.licence,
         }  # fmt: skip
         truth = json.dumps(sample.answer, sort_keys=True, ensure_ascii=False)
         self.rows.append(

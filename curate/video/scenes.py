@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.video.container import Packets, VideoInfo, median_interval, opened, packets_of
-from curate.video.frames import WHOLE_FRAMES, frames_at, pixels_of
+from curate.video.frames import WHOLE_FRAMES, converter_of, frames_at, pixels_of
 from manifests.record import Fact
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
         plane = frame.planes[0]
         rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width]
-    rgb = pixels_of(frame).astype(np.uint32)
+    rgb = pixels_of(frame, converter_of()).astype(np.uint32)
     return ((77 * rgb[..., 0] + 150 * rgb[..., 1] + 29 * rgb[..., 2]) >> 8).astype(np.uint8)
 
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.audit import verify
-from curate.audit.findings import SHOWN, Finding, Findings
+from curate.audit.findings import Finding, Findings
 from curate.audit.shards import UNPICKLED
 from manifests.errors import RecipeError
 from manifests.manifest import NAME
@@ -355,15 +355,37 @@ def test_a_damaged_output_is_always_a_report(small_output: Path, tmp_path: Path,
     assert not verify(out).ok or path.name == NAME  # a manifest holds text that nothing else repeats (timings)
 
 
-def test_a_thousand_findings_of_one_kind_hide_no_other() -> None:
+def test_a_thousand_findings_of_one_kind_hide_no_other_and_are_kept_for_machines() -> None:
     findings = Findings()
     for number in range(1000):
         findings.add("file_sha256", f"shards/{number}", "x\ny", "run again")
     findings.add("proof", "last \udcff", "z", "run again")
     report = findings.report()
     assert report.total == 1001
-    assert len(report.findings) == SHOWN + 1
-    assert "901 more" not in report.text()
-    assert "900 more" in report.text()
+    assert len(json.loads(report.to_json())["findings"]) == 1001
     report.text().encode()
-    assert len(report.text().splitlines()) == SHOWN + 3
+    first, last, more, looked = report.text().splitlines()
+    assert first == "file_sha256: 1000 findings, the first: shards/0: x y; run again"
+    assert last.startswith("proof: last")
+    assert "--json" in more
+    assert looked.startswith("1001 findings;")
+
+
+def test_what_needs_the_whole_ledger_is_not_checked_where_a_part_of_it_cannot_be_read(copied: Path) -> None:
+    """And nothing else is accused: the shards are as they were."""
+    data = bytearray((copied / PART).read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    (copied / PART).write_bytes(data)
+    report = verify(copied)
+    assert [f.check for f in report.findings] == ["file_sha256", "ledger_unreadable", "not_checked"], report.text()
+    assert "shard" not in report.text().partition("checked:")[0]
+    (copied / PART).unlink()
+    assert checks(copied) == {"missing_file", "not_checked"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", NAME])
+def test_the_remedy_names_the_file_that_was_changed(copied: Path, name: str) -> None:
+    (copied / name).write_bytes((copied / name).read_bytes()[:-2] + b"##")
+    report = verify(copied)
+    assert {f.remedy.partition(" was changed")[0] for f in report.findings} == {name}, report.text()
+    assert report.text().rpartition("\n")[2].startswith(f"{report.total} finding{'s' * (report.total > 1)};")

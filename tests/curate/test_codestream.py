@@ -34,6 +34,7 @@ def frames() -> Iterator[bytes]:
                 yield bytes(charls.encode_array(np.full((size, size), value, kind)))
 
 
+@pytest.mark.slow
 def test_no_sound_frame_lacks_its_end_and_charls_decodes_none_that_does() -> None:
     """Constant pictures among them, of which a frame holds tens of thousands of pixels in a byte: no bound on size."""
     sizes = []

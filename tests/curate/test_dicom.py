@@ -49,6 +49,7 @@ def _outcome(path: Path) -> str:
     return "cine" if isinstance(read, Frames) else "image"
 
 
+@pytest.mark.slow
 def test_every_packaged_file_reads_or_fails_with_a_named_reason() -> None:
     files = [f for f in sorted(PACKAGED.rglob("*")) if f.is_file() and f.suffix not in (".py", ".pyc")]
     outcomes = {f.relative_to(PACKAGED).as_posix(): _outcome(f) for f in files}

@@ -539,6 +539,7 @@ def test_both_csa_layouts_hold_the_same() -> None:
     assert parse_csa(_CSA)["NumberOfImagesInMosaic"] == ("48",)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     older=st.booleans(),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curate.cli import main
 from curate.export import LEFT_OUT, NOTE, Exported, export
 from curate.formats import DIALECTS
-from curate.formats.base import Asked, UnfitError
+from curate.formats.base import Asked, Sample, UnfitError
 from curate.formats.internvl import check_boxes
 from curate.formats.packing import Packer
 from curate.remix import LIST, asked, write
@@ -217,6 +217,13 @@ def test_vlmevalkit_s_table_has_pictures_slices_and_clips(output: Path, tmp_path
         if row["A"]:
             assert row[row["answer"]]
             assert row["A"] not in row["question"].split("\n")
+
+
+def test_a_row_s_licence_covers_the_passages_that_its_prompt_shows() -> None:
+    shown = [{"licence": one} for one in ("CC-BY-4.0", "MIT OR Apache-2.0", "CC0-1.0")]
+    assert Sample("k", {"licence": "CC-BY-4.0"}, {}).licence == "CC-BY-4.0"
+    told = Sample("k", {"licence": "CC-BY-4.0", "passages": shown}, {}).licence
+    assert told == "CC-BY-4.0 AND (MIT OR Apache-2.0) AND CC0-1.0"
 
 
 @pytest.mark.slow

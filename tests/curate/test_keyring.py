@@ -125,6 +125,7 @@ def test_two_keys_never_agree_and_every_text_has_a_pseudonym(kind: str, value: s
     assert one.pseudonym(kind, value) != two.pseudonym(kind, value)
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[0-2]\.[0-9]{1,9}(\.[0-9]{1,12}){0,3}", fullmatch=True))
 def test_a_mapped_uid_is_valid_stable_and_not_the_original(uid: str) -> None:
     ring = Keyring.load("demo", 7)

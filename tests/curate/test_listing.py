@@ -155,6 +155,7 @@ def test_a_broken_table_leaves_the_other_sources_of_a_run_and_a_finished_run_lis
     assert statuses(out)["good/1.png"] == "not_a_record"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "said"),
     [

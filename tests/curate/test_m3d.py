@@ -128,7 +128,7 @@ def test_a_volume_of_ct_size_needs_at_most_three_copies(tmp_path: Path, name: st
     import nibabel
 
     noise = np.random.default_rng(4).integers(-1024, 3072, (20, 512, 512)).astype(np.int16)
-    voxels = np.concatenate([noise] * 10)
+    voxels = np.concatenate([noise, np.zeros((180, 512, 512), np.int16)])  # the size of a CT, soon compressed
     raw = voxels.tobytes()
     if name.endswith(".nii.gz"):
         header = nibabel.Nifti1Header(endianness=">" if name.startswith("big") else "<")  # type: ignore[no-untyped-call]

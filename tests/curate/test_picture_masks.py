@@ -32,7 +32,7 @@ from manifests.manifest import read_manifest
 from manifests.record import Fact, FileRef, Media, Record
 from manifests.sample import Draft
 from sources import mini
-from sources.base import Item, Place
+from sources.base import OBJECTS, Item, Place
 from synth.facts import validate
 from synth.proofs import MediaView, check, evaluate
 from synth.tasks import caption, mcq, measure, region
@@ -268,7 +268,9 @@ def test_every_answer_about_masks_is_proven_in_the_rendered_frame(tmp_path: Path
     made = _drafts(record, view)
     assert {d.task for d in made if d.accepted} == {"region", "measure", "mcq", "caption"}
     proofs = [p for d in made for p in d.proofs]
-    assert {p.call.partition("(")[0] for p in proofs} >= {"box_in", "box", "longest_axis_mm", "area_mm2", "place_in"}
+    assert {p.call.partition("(")[0] for p in proofs} >= {
+        "box_in", "box", "long_diameter_mm", "area_mm2", "share_pct", "place_in"
+    }  # fmt: skip
     for proof in proofs:
         assert check(proof, view).passed, proof
     shown = next(m for m in view.media if m.kind == "image")
@@ -301,7 +303,8 @@ def test_nothing_of_volumes_or_of_the_patients_sides_is_asked_of_a_picture(tmp_p
 def test_what_a_crop_cuts_off_is_not_measured_and_its_facts_are_not_told(tmp_path: Path) -> None:
     record, view = _view(_framed(tmp_path), ImageTarget(crop_border=True), tmp_path)
     about = [p.call for d in _drafts(record, view) for p in d.proofs if "liver_left" in p.call]
-    assert not [call for call in about if call.startswith(("longest_axis_mm", "area_mm2", "count"))]
+    sized = ("long_diameter_mm", "diameters_mm", "area_mm2", "area_ratio", "centre_distance_mm", "count")
+    assert not [call for call in about if call.startswith(sized)]
     told = {(f.name, f.about) for f in as_shown(record, view).facts}
     assert ("area_mm2", "kidney") in told
     assert ("area_mm2", "liver_left") not in told
@@ -424,3 +427,23 @@ def test_a_picture_of_stored_values_is_shown_as_its_source_says(tmp_path: Path) 
     stored = _load(tmp_path, (), Fact("photometric", "MONOCHROME1", "column:x"), name="stored.png")
     assert as_it_is.phash == stored.phash
     assert [loaded.members[0][0].inverted for loaded in (as_it_is, stored)] == [False, True]
+
+
+@pytest.mark.parametrize("values", [(7, 3, 255, 254), (7, 3, 255, 40_000), tuple(range(1, 400))])
+def test_objects_that_touch_stay_apart_and_are_one_structure(tmp_path: Path, values: tuple[int, ...]) -> None:
+    marks = np.zeros((HEIGHT, WIDTH), np.uint8 if max(values) < 256 else np.uint16)
+    for n, value in enumerate(values):
+        y, x = 3 * (n // 40), 3 * (n % 40)
+        marks[y : y + 3, x : x + 3] = value
+    Image.fromarray(marks).save(tmp_path / "m.tif")
+    loaded = _load(tmp_path, (("nuclei", "m.tif", OBJECTS),))
+    masks = [(m, data) for m, data in loaded.members if m.kind == "mask" and isinstance(data, bytes)]
+    assert [m.label for m, _ in masks] == ["nuclei"] * len(values)
+    assert len({m.member for m, _ in masks}) == (len(values) + 254) // 255
+    for (media, data), value in list(zip(masks, sorted(values), strict=True))[::50]:
+        assert np.array_equal(decode_npy_gz(data) == media.value, marks == value)
+    facts = {f.name: f.value for f in loaded.facts if f.about == "nuclei"}
+    assert facts == {"structure": "nuclei", "count": str(len(values)), "area_px": str(9 * len(values))}
+    with pytest.raises(RecordError) as found:
+        _load(tmp_path, (("nuclei", "m.tif", OBJECTS), ("nuclei", "m.tif", 3)))
+    assert found.value.reason == "mask_values"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from curate.cli import main
 from curate.query import NAMED, as_table, query
 from manifests.errors import RecipeError
 from manifests.manifest import read_manifest
@@ -54,6 +56,13 @@ def test_what_an_auditor_asks_first_has_an_answer(small_output: Path) -> None:
     assert all(row[columns.index("score")] >= row[columns.index("threshold")] for row in duplicates)
     reasons = {row[3] for row in query(small_output, "failures")[1]}
     assert reasons == {"truncated_pixels", "bad_json"}
+
+
+def test_a_named_query_takes_its_argument_as_a_word_of_the_command_line(small_output: Path) -> None:
+    key = rows_of(small_output)[0]["key"]
+    done = CliRunner().invoke(main, ["query", str(small_output), "source-of", key])
+    assert done.exit_code == 0, done.output
+    assert key in done.output
 
 
 def test_the_source_of_a_sample_is_found_by_the_samples_key(small_output: Path) -> None:
@@ -138,6 +147,22 @@ def test_a_missing_or_broken_ledger_is_a_usage_error(copied: Path, tmp_path: Pat
         query(copied, "funnel")
     with pytest.raises(RecipeError, match=r"manifest\.json"):
         query(tmp_path / "nowhere", "funnel")
+
+
+def test_columns_are_those_of_every_view_and_rejected_drafts_those_that_were_not_accepted(small_output: Path) -> None:
+    _, listed = query(small_output, "columns")
+    views = {str(view) for view, *_ in listed}
+    assert {"ledger", "lineage", "samples", "shards", "funnel", "rejected", "teacher", "prompts"} == views
+    assert {"seq", "key", "status", "evidence"} <= {str(column) for view, column, _ in listed if view == "ledger"}
+    funnel = next(s for s in read_manifest(small_output).stages if s.name == "synthesize")
+    rejected = sum(int(n) for *_, n in query(small_output, "rejected")[1])
+    assert rejected == sum(funnel.detail.values()) - funnel.records_out
+
+
+def test_rows_wider_than_the_terminal_are_one_column_a_line() -> None:
+    table = ["status", "n"], [("kept", 5), ("dropped", None)]
+    assert as_table(*table, width=10).splitlines()[0] == "status   n"
+    assert as_table(*table, width=9) == "status  kept\nn       5\n\nstatus  dropped\nn\n\n(2 rows)"
 
 
 def test_a_table_is_aligned_and_counts_its_rows() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from curate.cli import main
-from curate.remix import LIST, NOTE, asked, samples_of, write
+from curate.remix import LIST, NOTE, asked, remix, samples_of, write
+from manifests.balance import Balance, Prior
 from manifests.errors import RecipeError
 from manifests.manifest import read_manifest
+from manifests.mixture import Mixture
 from tests.forge import samples_of as packed_of
 from tests.forge import shards_of
 
@@ -30,6 +34,8 @@ def test_the_samples_of_an_output_are_those_of_its_shards(small_output: Path) ->
         names = ("stage", "source", "task", "kind", "modality", "group", "split")
         assert [row[n] for n in names] == [sample[n] for n in names]
         assert row["text_tokens"] > 0
+        assert row["verifier"] == (sample.get("answer") or {"verifier": ""})["verifier"]
+        assert bool(row["question"]) == bool(row["answer"]) == bool(row["verifier"])
 
 
 def test_a_new_mixture_is_exact_and_keeps_what_is_held_out(small_output: Path, tmp_path: Path) -> None:
@@ -65,6 +71,27 @@ def test_a_name_that_there_is_not_is_told_and_nothing_is_written(small_output: P
     assert not (tmp_path / "mix").exists()
 
 
+def test_answers_are_balanced_over_a_finished_output(small_output: Path, tmp_path: Path) -> None:
+    made = write(small_output, tmp_path / "mix", asked(small_output, "", ()))
+    assert json.loads((tmp_path / "mix" / NOTE).read_bytes())["priors"] == [dataclasses.asdict(p) for p in made.priors]
+    assert [dataclasses.asdict(p) for p in read_manifest(small_output).mixture.priors] == [
+        dataclasses.asdict(p) for p in made.priors
+    ]
+    whole = samples_of(small_output, read_manifest(small_output))
+    one = next(r for r in whole.to_pylist() if r["stage"] == "rlvr" and r["split"] == "train")
+    many = [{**one, "key": f"{n:032x}", "answer": f"{1 + min(n % 4, 1):016x}"} for n in range(40)]
+    table = pa.Table.from_pylist(many, schema=whole.schema)
+    even = remix(table, {}, Mixture(balance=Balance(at_most=0.6)), 3)
+    assert even.priors == (Prior("rlvr", 40, 30, 25, 15, 15),)
+    assert len(even.draws) == 25
+
+
+def test_an_output_of_another_version_is_refused(small_output: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(small_output).model_copy(update={"schema_": "medcurate/1"})
+    with pytest.raises(RecipeError, match="schema 'medcurate/1', this version mixes medcurate/2: run the recipe"):
+        samples_of(small_output, manifest)
+
+
 def test_the_command_shows_expected_against_available(small_output: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         main, ["mix", str(small_output), "--to", str(tmp_path), "--set", "mixture.samples=100000"]
@@ -72,3 +99,4 @@ def test_the_command_shows_expected_against_available(small_output: Path, tmp_pa
     assert done.exit_code == 0, done.output
     assert "available" in done.output
     assert "fewer than asked" in done.output
+    assert "rlvr: saying each question's most frequent answer is right on " in done.output

@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 
 from curate.documents import NOT_ANONYMOUS
 from curate.recipe import Recipe
-from curate.report import MOST_CARDS, MOST_ROWS, excerpt, page, write_report
+from curate.report import MOST_CARDS, MOST_ROWS, excerpt, leeway, page, write_report
 from curate.run import Options, run
 from curate.thumbnail import SIDE, picture_of
 from manifests.errors import RecipeError, VerificationError
@@ -387,3 +387,10 @@ def test_an_excerpt_is_cut_at_a_word() -> None:
     cut = excerpt("word " * 200)
     assert cut.endswith("word …")
     assert len(cut) < 430
+
+
+def test_leeway_is_told_as_the_verifier_means_it() -> None:
+    told = [leeway({"type": kind, "tolerance": t}) for kind, t in (("box", 0.5), ("number", 0.05), ("angle", 5.0))]
+    assert told == [" (IoU at least 0.5)", " ± 5%", " ± 5°"]
+    assert leeway({"type": "box", "tolerance": 0.7, "metric": "giou"}) == " (generalised IoU at least 0.3)"
+    assert leeway({"type": "label", "tolerance": 0.0}) == ""

@@ -209,6 +209,7 @@ def test_a_parser_has_its_limits_and_no_secrets(tmp_path: Path, monkeypatch: pyt
     assert found["session"] != os.getsid(0)
 
 
+@pytest.mark.slow
 @linux
 def test_a_worker_that_is_killed_leaves_no_parser(tmp_path: Path) -> None:
     code = (
@@ -230,6 +231,7 @@ def test_a_worker_that_is_killed_leaves_no_parser(tmp_path: Path) -> None:
     assert gone(nursery)
 
 
+@pytest.mark.slow
 @linux
 def test_a_nursery_that_is_killed_takes_its_parser_with_it_and_is_replaced(tmp_path: Path) -> None:
     told(tmp_path, ["fine"])

@@ -122,6 +122,7 @@ def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
 STRATA = st.fixed_dictionaries({f"k{i:02d}": st.sampled_from(["ct", "mr", "text"]) for i in range(41)})
 
 
+@pytest.mark.slow
 @given(GROUPS, LINKS, SEEDS, STRATA)
 def test_strata_keep_patients_whole_and_hold_out_what_was_asked(
     groups: dict[str, str], links: list[tuple[str, str]], seed: int, strata: dict[str, str]

@@ -513,6 +513,7 @@ def test_a_scrubbed_identifier_is_found_as_if_its_forms_had_been_made_at_once(sh
     assert found("MRI of 2009, WBC 10332, 3.25 HU, 19 of 2 January", later) == set()
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     source=st.text("0123456789 -./:+()JanMRNcallDrsmith@x", max_size=60),

@@ -37,6 +37,7 @@ def test_chosen_frames_rise_and_are_at_least_one_and_at_most_max(
         assert chosen == list(range(len(times)))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(eighths, rates)
 def test_chosen_frames_are_nearest_to_the_middles_of_their_segments(times: tuple[float, ...], fps: float) -> None:

@@ -31,7 +31,7 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.table import TARGETS
 from tests.fuzz.target import Target, scratch, tried
 
-FAST, SLOW = 100, 800  # examples of a target whose share is 1
+FAST, SLOW = 40, 500  # examples of a target whose share is 1
 
 
 @functools.cache

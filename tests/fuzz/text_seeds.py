@@ -162,7 +162,7 @@ def documents() -> list[bytes]:
     )
     item = Item(upstream_id="a", form="picture", files=(file,))
     manifest = {
-        "schema": "medcurate/1",
+        "schema": "medcurate/2",
         "recipe": {},
         "fingerprint": "0",
         "key": "public",
