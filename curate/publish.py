@@ -265,7 +265,8 @@ def teacher_of(made: Made, work: Path) -> Teacher:
 def environment(timings: dict[str, Any]) -> dict[str, Any]:
     """Versions and timings: outside of everything that is hashed."""
     versions = {name: library_version(name) for name in (*DECIDING_LIBRARIES, "ray")}
-    return {"medcurate": __version__, "python": platform.python_version(), "libraries": versions, **timings}
+    own = {"medcurate": __version__, "audit": code_version("curate.audit"), "python": platform.python_version()}
+    return {**own, "libraries": versions, **timings}
 
 
 def _inputs(made: Made) -> str:

@@ -26,6 +26,7 @@ from curate.audit.media import MediaAudit
 from curate.audit.samples import SampleAudit
 from curate.audit.shards import check_shard
 from curate.audit.sweep import REASON, check_withheld
+from curate.code import code_version
 from curate.documents import croissant, readme
 from curate.store import file_sha256
 from manifests.errors import VerificationError
@@ -70,7 +71,19 @@ def verify(out: Path, progress: Callable[[str], None] | None = None, media: bool
         where = f"ledger seq {index.records[record].seq} record {record}"
         found = f"{len(samples)} samples lie in {shard}, which the manifest does not list"
         findings.add("missing_sample", where, found, changed(NAME, "the ledger"))
+    _tell_other_code(manifest, findings)
     return findings.report()
+
+
+def _tell_other_code(manifest: Manifest, findings: Findings) -> None:
+    """Programs that compute otherwise than those of the run leave proofs that fail in a sound output."""
+    made = manifest.environment.get("audit")
+    if findings.report().ok or made is None or made == code_version("curate.audit"):
+        return
+    version = manifest.environment.get("medcurate")
+    found = f"the output is from other code (medcurate {version}) than looks at it (medcurate {__version__})"
+    remedy = "proofs may fail for that alone: verify it with the code that made it, or run the recipe again"
+    findings.add("other_code", f"{NAME} environment.audit", found, remedy)
 
 
 # --- the manifest ----------------------------------------------------------------------------------------------------

@@ -159,6 +159,13 @@ def test_edited_fingerprint_roots_and_schema_are_named(copied: Path) -> None:
     assert [f.where for f in found(copied, "merkle_root")] == [f"{NAME} roots.shards", f"{NAME} roots.ledger"]
 
 
+def test_findings_in_an_output_of_other_code_say_so_and_a_sound_one_holds(copied: Path) -> None:
+    edit_manifest(copied, lambda m: m["environment"].update(audit="0" * 64))
+    assert not checks(copied)
+    edit_manifest(copied, lambda m: m["counts"].update(kept=1))
+    assert [f.where for f in found(copied, "other_code")] == [f"{NAME} environment.audit"]
+
+
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "shards/a.tar"])
 def test_a_manifest_that_points_elsewhere_is_not_followed(copied: Path, path: str) -> None:
     edit_manifest(copied, lambda m: m["shards"][0].update(path=path))
