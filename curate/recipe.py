@@ -170,7 +170,8 @@ def with_data(recipe: Recipe, recipe_folder: Path, data: Path | None) -> tuple[R
             f"none of the recipe's {len(missing)} sources is there; `--data ROOT` holds them as ROOT/{missing[0]} and "
             f"so on: `curate fetch {missing[0]} --data ROOT`, or `curate miniature {recipe.name} --to ROOT` for a trial"
         )
-    return recipe.model_copy(update={"sources": tuple(kept)}), tuple(missing)
+    left = {"sources": tuple(kept), "mixture": recipe.mixture.without(missing)}
+    return recipe.model_copy(update=left), tuple(missing)
 
 
 def place_of(source: SourceConfig, recipe_folder: Path, data: Path | None) -> Place:

@@ -138,6 +138,17 @@ class Mixture(Config):
         """The budget of all stages together."""
         return self.samples if self.samples is not None else self.tokens
 
+    def without(self, sources: Sequence[str]) -> Mixture:
+        """The mixture where these sources are not there: nothing is said of them, a phase of them alone is none."""
+
+        def rest(shares: Mapping[str, Share]) -> dict[str, Share]:
+            return {name: share for name, share in shares.items() if self.by != "source" or name not in sources}
+
+        stages = {stage: rest(shares) for stage, shares in self.stage_shares.items()}
+        phases = [(p, tuple(name for name in p.source if name not in sources)) for p in self.curriculum]
+        left = tuple(p.model_copy(update={"source": names}) for p, names in phases if names or not p.source)
+        return self.model_copy(update={"shares": rest(self.shares), "stage_shares": stages, "curriculum": left})
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -32,6 +32,7 @@ def pytest_unconfigure() -> None:
 def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished output of real data in a few shards, some of it held out; read only: tests copy it to tamper."""
     from tests.corpus import (
+        SMALL,
         make_corpus,
         run_recipe,
     )  # not above: the process that only hands out tests needs none of it
@@ -42,7 +43,7 @@ def small_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "out" / "manifest.json").exists():
-            run_recipe(make_corpus(folder / "corpus"), folder / "out", "select.split.val=0.5", work=folder / "work")
+            run_recipe(make_corpus(folder / "corpus"), folder / "out", *SMALL, work=folder / "work")
     return folder / "out"
 
 

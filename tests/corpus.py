@@ -55,7 +55,7 @@ def make_corpus(root: Path) -> Path:
 
 
 def make_volume(root: Path) -> None:
-    """A real T1 crop with a two-label map in the Medical Segmentation Decathlon's layout."""
+    """A real T1 crop with a map of three labels in the Medical Segmentation Decathlon's layout."""
     spec = find_spec("nibabel")
     assert spec is not None
     assert spec.origin is not None
@@ -65,9 +65,17 @@ def make_volume(root: Path) -> None:
     labels = np.zeros(voxels.shape, np.uint8)
     labels[:16][voxels[:16] > np.percentile(voxels, 75)] = 1
     labels[16:][voxels[16:] > np.percentile(voxels, 75)] = 2
+    labels[8:16, 8:26, 8:16] = 0
+    labels[10:14, 10:13, 10:14] = labels[10:14, 18:24, 10:14] = 3  # two, clearly apart
     for folder, data in (("imagesTr", voxels), ("labelsTr", labels)):
         (root / folder).mkdir(parents=True)
         nibabel.save(nibabel.Nifti1Image(data, source.affine), root / folder / "case_1.nii.gz")
+
+
+SMALL = (
+    "select.split.val=0.5",
+    "tasks=[source_text, qa, caption, {task: measure, max_questions: 40}, mcq]",  # measure: of all its families
+)
 
 
 def recipe_of() -> dict[str, Any]:
@@ -80,7 +88,7 @@ def recipe_of() -> dict[str, Any]:
                 "source": "nifti_masks",
                 "root": "msd",
                 "licence": "CC-BY-SA-4.0",
-                "labels": {1: "left part", 2: "right part"},
+                "labels": {1: "left part", 2: "right part", 3: "nodules"},
                 "facts": {"modality": "MR"},
             },
             {

@@ -85,7 +85,7 @@ def test_an_edited_answer_is_named_although_all_digests_are_new(copied: Path, ed
 
 def test_values_that_change_places_in_a_caption_are_named(copied: Path) -> None:
     shard, key, sample = find_sample(copied, lambda s: s["stage"] == "pretrain" and "(" in s["text"])
-    first, second = (p["value"] for p in sample["proofs"] if p["call"].startswith("volume_ml"))
+    first, second, *_ = (p["value"] for p in sample["proofs"] if p["call"].startswith("volume_ml"))
     text = sample["text"].replace(first, "#").replace(second, first).replace("#", second)
     edit_json(copied, shard, key, lambda s: s.update(text=text))
     assert any(key in f.where for f in found(copied, "not_stated"))
@@ -97,7 +97,7 @@ def test_a_question_about_another_structure_is_named(copied: Path) -> None:
 
     def edit(said: Json) -> None:
         for one in (turn - 1, turn):
-            said["conversations"][one]["content"] = said["conversations"][one]["content"].replace("part", "kidney")
+            said["conversations"][one]["content"] = said["conversations"][one]["content"].replace("nodules", "kidneys")
 
     edit_json(copied, shard, key, edit)
     assert any(key in f.where for f in found(copied, "not_stated"))

@@ -11,7 +11,7 @@ import pytest
 from curate.compare import differences
 from curate.explain import explain
 from manifests.errors import RecipeError
-from tests.corpus import make_corpus, run_recipe
+from tests.corpus import SMALL, make_corpus, run_recipe
 from tests.forge import edit_manifest, reseal, rows_of, samples_of, shards_of, write_rows
 
 pytestmark = pytest.mark.slow  # a whole output is made
@@ -115,7 +115,7 @@ def test_a_damaged_shard_does_not_stop_the_story(copied: Path) -> None:
 def test_an_output_differs_in_nothing_from_itself_made_again(small_output: Path, tmp_path: Path) -> None:
     assert differences(small_output, small_output) == []
     again = tmp_path / "again"
-    run_recipe(make_corpus(tmp_path / "corpus"), again, "select.split.val=0.5")
+    run_recipe(make_corpus(tmp_path / "corpus"), again, *SMALL)
     edit_manifest(again, lambda m: m["environment"].update(python="3.99"))
     assert differences(small_output, again) == []
 

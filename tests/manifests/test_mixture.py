@@ -372,3 +372,13 @@ def test_keys_of_this_project_and_others_are_told_apart() -> None:
     assert len({tuple(row) for row in identities(keys).tolist()}) == 4
     assert identities(keys[:2]).tolist() == [[0, 0], [2**64 - 1, 2**64 - 1]]
     assert identities(keys)[:2].tolist() == identities(keys[:2]).tolist()
+
+
+def test_what_is_said_of_sources_that_are_not_there_is_left_out() -> None:
+    said = {"a": Share(weight=1.0), "b": Share(weight=2.0)}
+    phases = (Phase(source=("b",)), Phase(source=("a", "b")), Phase(task=("mcq",)))
+    mixture = Mixture(shares=said, stage_shares={"rlvr": said}, curriculum=phases)
+    left = mixture.without(("b",))
+    assert (set(left.shares), set(left.stage_shares["rlvr"])) == ({"a"}, {"a"})
+    assert left.curriculum == (Phase(source=("a",)), Phase(task=("mcq",)))
+    assert mixture.model_copy(update={"by": "task"}).without(("b",)).shares == said
