@@ -57,8 +57,8 @@ class Progress:
         """`prepare    12/31 units   348 records/s   5.1 MB/s   ETA 4 s   2 failed`."""
         seconds = max(now - self.started, 1e-6)
         if not self.units:
-            return f"{self.stage:<11}{self.cached} units, all done before"
-        parts = [f"{self.stage:<11}{self.done}/{self.units} units"]
+            return f"{self.stage:<10} {self.cached} units, all done before"
+        parts = [f"{self.stage:<10} {self.done}/{self.units} units"]
         if self.cached:
             parts.append(f"{self.cached} done before")
         parts += [f"{self.records / seconds:.0f} records/s", f"{self.size_bytes / 1e6 / seconds:.1f} MB/s"]
