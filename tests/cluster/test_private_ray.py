@@ -109,6 +109,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     out = tmp_path / "out"
     first = start(recipe, out, workers=2, mark=f"{tmp_path.name}-first")
     assert first.stderr is not None
+    assert first.stderr.readline().startswith("packaged: 2 sources; 2 workers;")
     shown = first.stderr.readline()
     first.send_signal(signal.SIGSTOP)  # so that it cannot end while it is looked at
     assert shown.startswith("inventory"), shown
@@ -129,7 +130,7 @@ def test_a_run_interrupted_with_two_workers_and_finished_with_one_gives_the_byte
     second = start(recipe, out, workers=1, mark=f"{tmp_path.name}-second")
     said, noise = second.communicate(timeout=60)
     assert second.returncode == 0, noise
-    assert [line for line in noise.splitlines() if not line.startswith(tuple(FUNCTIONS))] == []
+    assert [line for line in noise.splitlines() if not line.startswith(("packaged: ", *FUNCTIONS))] == []
     assert "ray" not in said.lower()
     assert gone(f"{tmp_path.name}-second")
 
