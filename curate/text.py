@@ -42,7 +42,6 @@ NUM_PERM = 128
 SEED = 1
 MAX_MARKS = 30  # on one letter: UAX #15's stream-safe format; to put more in order takes time by their square
 
-_EMPTY_HASH = np.uint32(0xFFFFFFFF)
 _PILES = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e38-\u0e3a\u1ab0-\u1ace\u1dc0-\u1dff"
     f"\u20d0-\u20f0\u3099\u309a\ufe20-\ufe2f]{{{MAX_MARKS + 1},}}"

@@ -39,7 +39,6 @@ _DERIVED = frozenset(
 _TILES = frozenset({uid.VLWholeSlideMicroscopyImageStorage, "1.2.840.10008.5.1.4.1.1.77.1.9"})
 _SLICES = frozenset({"CT", "MR", "PT"})
 _CODE = re.compile("[A-Z0-9_ ]{1,16}")
-_PREAMBLE_AND_LENGTH = 132 + 12  # bytes up to the end of (0002,0000)
 _BY_CLASS: dict[str, str] = {
     uid.CTImageStorage: "CT",
     uid.EnhancedCTImageStorage: "CT",

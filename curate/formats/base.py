@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,7 +29,6 @@ from manifests.sample import StageName, sample_key
 IMAGE = "<image>"
 MARKS = ("<image>", "<video>", "<image3d>", "<audio>")
 MOST_SLICES = 256
-VolumeAs = Literal["npy", "slices"]
 
 
 class UnfitError(Exception):
@@ -310,8 +309,3 @@ def human_gpt(turns: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
 def named_ids(sample: Sample) -> dict[str, Any]:
     """What an auditor needs of a row to find the sample again; trainers ignore it."""
     return {"id": sample.key, "source": sample.values["source"], "licence": sample.licence}
-
-
-def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

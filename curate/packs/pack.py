@@ -37,7 +37,6 @@ PARTS = ("question", "item", "context", "answer", "explanation")  # item: questi
 SIZES = (2, 4, 8, 13)  # tokens of a run; pairs are of tokens that say something, whatever stands between them
 BITS = {2: 24, 4: 32, 8: 64, 13: 64}  # of a run's hash that are kept
 U8 = NDArray[np.uint8]
-I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 
